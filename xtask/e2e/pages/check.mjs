@@ -55,8 +55,10 @@ async function replaced() {
 async function watchersNotice(browser) {
   const server = createServer((request, response) => {
     const big = request.url === "/big.css";
-    response.writeHead(200, { "content-type": big ? "text/css" : "text/html", "content-security-policy": "script-src 'self' 'nonce-n'; img-src *" });
+    const code = { "/gone": 404, "/inside": 303 }[request.url] ?? 200;
+    response.writeHead(code, { ...code === 303 && { location: "/login?next=%2Finside" }, "content-type": big ? "text/css" : "text/html", "content-security-policy": "script-src 'self' 'nonce-n'; img-src *" });
     response.end(big ? `/*${"x".repeat(LIMIT)}*/` : `<!doctype html><link rel="stylesheet" href="/big.css"><img src="http://127.0.0.1:9/away.png"><a href="javascript:1" onclick="x">x</a>
+      <header><a href="/there">x</a></header><main><a href="/inside#part">x</a><div class="prose"><a href="/gone?prose">x</a></div></main><footer><a href="/gone">x</a></footer>
       <script>window.blocked = 1</script><script nonce="n">window.ran = "yes"; setTimeout(() => alert("hello"), 50)</script>`);
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
@@ -73,6 +75,14 @@ async function watchersNotice(browser) {
     must(await ran(watch.page) === "yes", "a script that runs is not noticed");
     must((await violations(watch.page, axe)).length > 0, "axe finds nothing");
     must((await watch.page.evaluate(waiting)).length >= 3, "what waits to run is not noticed");
+    const links = new Map();
+    await note(watch.page, "this", links);
+    must([...links.keys()].sort().join() === "/gone,/inside,/there", `links lead to ${[...links.keys()]}`);
+    const [gone, inside] = ["/gone of this: 404", "/inside of this: 303"];
+    const signedIn = await dead(watch.context, url, links, true);
+    must(signedIn.sort().join() === [gone, inside].join(), `of links that lead nowhere there is noticed: ${signedIn}`);
+    const nobody = await dead(watch.context, url, links, false);
+    must(nobody.join() === gone, `for nobody there is noticed: ${nobody}`);
   } finally {
     await watch.context.close();
     server.closeAllConnections();
@@ -97,7 +107,7 @@ async function look(browser, row, states, colorScheme, viewport, scripts = true)
     await page.waitForLoadState(scripts ? "networkidle" : "load");
     must(watch.status === watch.expected, `it is answered with ${watch.status}`);
     must((await page.content()).includes(row.has), `it does not say “${row.has}”`);
-    if (!row.hostile && !row.at) await note(page, row);
+    if (!row.hostile && !row.at) await note(page, row.name, noted(row.as));
     must(watch.bytes > 0 && watch.bytes < LIMIT, `it weighs ${watch.bytes} bytes`);
     await page.screenshot({ path: `${world.screens}/${row.name}-${scripts ? colorScheme : "plain"}-${viewport.width}.png`, fullPage: true });
     const bytes = watch.bytes;
@@ -113,27 +123,39 @@ async function look(browser, row, states, colorScheme, viewport, scripts = true)
   }
 }
 
-/// Where pages lead, by who looks at them: each address with the name of a page that has it. What authors write leads wherever they want.
+/// Where pages lead, by who looks at them: each address with the name of a page that has it.
 const led = new Map();
+const noted = (who) => led.get(who) ?? led.set(who, new Map()).get(who);
 
-async function note(page, row) {
-  const links = page.locator("main a[href^='/']:not(.prose a):not(.said .text a)");
+/// Notes where a page leads, with its header and its footer. What authors write leads wherever they want.
+async function note(page, name, known) {
+  const links = page.locator("a[href^='/']:not(.prose a):not(.said .text a)");
   const found = await links.evaluateAll((all) => all.map((link) => link.getAttribute("href").split("#")[0]));
-  const known = led.get(row.as) ?? led.set(row.as, new Map()).get(row.as);
-  for (const address of found) known.set(address, known.get(address) ?? row.name);
+  for (const address of found) known.set(address, known.get(address) ?? name);
+}
+
+/// Which of these addresses are not there for whom this context is, with how they are answered. No link leads on to elsewhere, but for
+/// nobody to where one signs in and comes back from: somebody who is signed in gets what a link says.
+async function dead(context, origin, links, isSignedIn) {
+  const found = [];
+  for (const [address, name] of links) {
+    // Programs get a problem where a browser is led on.
+    const answer = await context.request.get(origin + address, { maxRedirects: 0, headers: { accept: "text/html,*/*;q=0.8" } });
+    const isAsked = !isSignedIn && answer.status() === 303 && answer.headers().location === `/login?${new URLSearchParams({ next: address })}`;
+    if (!answer.ok() && !isAsked) found.push(`${address} of ${name}: ${answer.status()}`);
+  }
+  return found;
 }
 
 /// No page leads to what is not there, or may not be seen by who is led there.
 async function leading(browser, states, who) {
+  const links = led.get(who);
+  must(links.size > 0, "pages lead nowhere");
   const context = await browser.newContext({ storageState: states[who] });
   try {
-    const dead = [];
-    for (const [address, name] of led.get(who)) {
-      const answer = await context.request.get(world.url + address);
-      if (!answer.ok()) dead.push(`${address} of ${name}: ${answer.status()}`);
-    }
-    must(dead.length === 0, dead.join("; "));
-    return `${led.get(who).size} addresses`;
+    const found = await dead(context, world.url, links, who !== undefined);
+    must(found.length === 0, found.join("; "));
+    return `${links.size} addresses`;
   } finally {
     await context.close();
   }
