@@ -2,7 +2,7 @@
 //!
 //! A shell stands between: it ignores Ctrl-C, waits for the end of its input, which the kernel brings about even when the
 //! task is killed, and then stops the program and removes its folder. A program that was told before it could hear is killed after
-//! a minute. What `procps` has is not asked for: small systems do without it.
+//! a minute, and what would have killed it is gone with the rest. What `procps` has is not asked for: small systems do without it.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -26,11 +26,13 @@ while read -r _; do :; done
 kill -s "$signal" "$program" 2>/dev/null
 last=
 if [ "$signal" != KILL ]; then
-    { sleep 60; kill -s KILL "$program"; } >/dev/null 2>&1 &
+    # In a group of its own, so that its `sleep` ends with it.
+    setsid sh -c 'sleep 60; kill -s KILL "$0"' "$program" >/dev/null 2>&1 &
     last=$!
 fi
 { wait "$program"; } 2>/dev/null
-[ -z "$last" ] || kill -s KILL "$last" 2>/dev/null
+# Before it has its group there is nothing but itself.
+[ -z "$last" ] || { kill -s KILL "$last" "-$last"; wait "$last"; } 2>/dev/null
 rm -rf -- "$folder"
 "#;
 
