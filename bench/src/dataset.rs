@@ -1,6 +1,7 @@
 //! Registries full of skills. Filling one takes minutes, so it is done once and kept below `target/bench`.
 
 pub mod furnish;
+pub mod hooks;
 
 use std::path::PathBuf;
 

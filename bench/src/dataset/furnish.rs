@@ -75,16 +75,27 @@ fn reader(number: usize) -> String {
 }
 
 /// Where changes go.
-struct Door(Connection);
+pub struct Door(Connection);
 
 impl Door {
-    fn open(registry: &Registry) -> Result<Self> {
+    /// Connects.
+    pub fn open(registry: &Registry) -> Result<Self> {
         Ok(Self(Connection::open(registry.address)?))
     }
 
-    fn change(&mut self, method: &str, path: &str, token: &str, body: &Value) -> Result<Value> {
+    /// Sends a change, and gives what it is answered with.
+    pub fn change(&mut self, method: &str, path: &str, token: &str, body: &Value) -> Result<Value> {
         let (address, body) = (format!("/api/v1/{path}"), body.to_string());
-        let answer = self.0.exchange(&http::send_json(method, &address, Some(token), body.as_bytes()))?;
+        self.answered(path, &http::send_json(method, &address, Some(token), body.as_bytes()))
+    }
+
+    /// What there is, for whom this token is of.
+    pub fn ask(&mut self, path: &str, token: &str) -> Result<Value> {
+        self.answered(path, &http::get_as(&format!("/api/v1/{path}"), token))
+    }
+
+    fn answered(&mut self, path: &str, request: &[u8]) -> Result<Value> {
+        let answer = self.0.exchange(request)?;
         let text = String::from_utf8_lossy(&answer.body);
         ensure!((200..300).contains(&answer.status), "{path} is answered with {}: {text}", answer.status);
         Ok(serde_json::from_str(&text).unwrap_or_default())

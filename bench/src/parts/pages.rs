@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::Setup;
 use crate::corpus::Corpus;
+use crate::dataset::hooks::Hooks;
 use crate::dataset::{self, furnish};
 use crate::registry::Registry;
 use crate::report::{Findings, Row, Target, rate};
@@ -20,13 +21,16 @@ const MOST_MS: f64 = 50.0;
 
 pub fn run(setup: &Setup) -> Result<Findings> {
     let registry = Registry::start(&dataset::furnished(SKILLS, CODE_BYTES)?)?;
+    let hooks = Hooks::of(&registry)?;
     let mut loads = Vec::new();
     for (name, paths) in open() {
         registry.bodies(&paths[..1])?;
         loads.push((name, Load::new(&format!("pages-{name}"), registry.address, &paths, CONNECTIONS)?));
     }
     for (name, path) in SIGNED_IN {
-        let load = Load::new(&format!("pages-{name}"), registry.address, &[address(path)], CONNECTIONS)?;
+        let path =
+            address(path).replace("{own_webhook}", &hooks.own).replace("{handbook_webhook}", &hooks.handbook);
+        let load = Load::new(&format!("pages-{name}"), registry.address, &[path], CONNECTIONS)?;
         loads.push((*name, load.signed_in(&registry.token)));
     }
     let contenders = loads
@@ -115,6 +119,7 @@ const SIGNED_IN: &[(&str, &str)] = &[
     ("notifications", "/account/notifications"),
     ("how one is told", "/account/notifications/settings"),
     ("webhooks", "/account/webhooks"),
+    ("a webhook", "/account/webhooks/{own_webhook}"),
     ("what waits for approval", "/account/approvals"),
     ("what was decided", "/account/approvals?show=decided"),
     ("what is due", "/account/approvals?show=due"),
@@ -127,6 +132,7 @@ const SIGNED_IN: &[(&str, &str)] = &[
     ("its publishers", "/orgs/handbook/publishers"),
     ("its signing secret", "/orgs/handbook/signing-secret"),
     ("its webhooks", "/orgs/handbook/webhooks"),
+    ("one of its webhooks", "/orgs/handbook/webhooks/{handbook_webhook}"),
     ("its reports", "/orgs/handbook/comments"),
     ("its audit", "/orgs/handbook/audit"),
     ("admin", "/admin"),
