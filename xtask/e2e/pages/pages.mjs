@@ -90,7 +90,7 @@ export const PAGES = [
   { name: "admin-users", path: "/admin/users", as: "admin", has: "cleo" },
   { name: "admin-orgs", path: "/admin/orgs", as: "admin", has: "initech" },
   { name: "admin-limits", path: "/admin/limits", as: "admin", has: "body_bytes" },
-  { name: "admin-jobs", path: "/admin/jobs", as: "admin", has: "search index" },
+  { name: "admin-jobs", path: "/admin/jobs", as: "admin", has: '>failing</span> <span class="small break">siem</span>' },
   { name: "admin-log", path: "/admin/log", as: "admin", has: "token.issued" },
   { name: "admin-reports", path: "/admin/reports", as: "admin", has: "Open" },
   { name: "admin-refused", path: "/admin", as: "ada", status: 403, has: "admin" },

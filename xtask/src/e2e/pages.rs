@@ -18,12 +18,14 @@ use crate::guard::{Folder, free_port};
 use crate::shell::{Say, install_packages, is_there, program, target_folder};
 
 const FROM: &str = "xtask/e2e/pages";
-/// Webhooks and mail reach what listens on this machine, and there are issuers whose builds can be trusted.
+/// Webhooks and mail reach what listens on this machine, there are issuers whose builds can be trusted, and nobody takes the audit,
+/// so that a job fails.
 const SETTINGS: &str = "outbound_allow = [\"127.0.0.0/8\"]\nsmtp_host = \"127.0.0.1\"\n\
                         mail_from = \"Skills <skills@example.org>\"\n\n\
                         [limits]\ncomments_per_minute = 0\n\n\
                         [[oidc_issuers]]\nissuer = \"http://127.0.0.1:9\"\nkind = \"github\"\n\n\
-                        [[oidc_issuers]]\nissuer = \"http://127.0.0.1:7\"\nkind = \"generic\"\n";
+                        [[oidc_issuers]]\nissuer = \"http://127.0.0.1:7\"\nkind = \"generic\"\n\n\
+                        [[audit.streams]]\nname = \"siem\"\nto = \"tcp://127.0.0.1:9\"\n";
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 
 /// Arguments of `e2e pages`.
