@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use quick_cache::sync::Cache;
 use quick_cache::{UnitWeighter, Weighter};
@@ -20,6 +21,8 @@ pub const KEPT: i64 = 60_000_000;
 /// How long one that is good no more is given while a new one is being made, in microseconds since it was made. What is older
 /// says too little of now.
 pub const PATIENCE: i64 = 600_000_000;
+/// How long somebody waits for an answer that somebody else makes.
+const WAIT: Duration = Duration::from_secs(10);
 
 /// An answer, with what must be the same still, and when it was made.
 pub type Made<Same, Answer> = (Same, i64, Arc<Answer>);

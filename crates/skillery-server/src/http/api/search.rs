@@ -148,6 +148,10 @@ pub fn query(call: &Call) -> Result<SearchQuery> {
     if tags.iter().any(|tag| tag.chars().count() > longest) {
         return Err(invalid_parameter("tags", &format!("a tag has at most {longest} characters")));
     }
+    let together = tags.iter().map(|tag| tag.chars().count()).sum::<usize>();
+    if together > 2 * call.app.settings.limits.query_length {
+        return Err(invalid_parameter("tags", "they are too long together: ask for fewer of them"));
+    }
     let min_rating = call.parsed::<f64>("min_rating")?;
     if min_rating.is_some_and(|least| !(0.0..=5.0).contains(&least)) {
         return Err(invalid_parameter("min_rating", "it must be a number from 0 to 5"));

@@ -49,6 +49,8 @@ struct SearchPage {
     frame: Frame,
     query: String,
     tags: Vec<String>,
+    /// How many of them there is room to take away for.
+    removable: usize,
     namespace: String,
     min_rating: String,
     sort: &'static str,
@@ -68,6 +70,14 @@ impl SearchPage {
     /// Whether it is a search for this tag.
     fn has(&self, tag: impl AsRef<str>) -> bool {
         self.tags.iter().any(|known| is_same(known, tag.as_ref()))
+    }
+
+    fn shown_tags(&self) -> &[String] {
+        &self.tags[..self.removable]
+    }
+
+    fn more_tags(&self) -> usize {
+        self.tags.len() - self.removable
     }
 
     fn last(&self) -> usize {
@@ -148,6 +158,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
             format!("{words} · Search")
         }),
         tags,
+        removable: 0,
         namespace: query.namespace.as_ref().map_or_else(String::new, ToString::to_string),
         min_rating: call.parameter("min_rating").unwrap_or_default(),
         sort: query.sort.as_str(),
@@ -170,6 +181,9 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         LINK + show::weight(&page_.within(namespace)) + namespace.len()
     });
     page_.namespaces.truncate(fits);
+    page_.removable = fitting_rows(page_.tags.iter(), ROOM_BESIDE, |tag| {
+        LINK + show::weight(&page_.toggled(tag)) + show::weight(tag)
+    });
     let tags = page_.tags.join(",");
     let pairs = page_.pairs(&tags, &page_.namespace, &page_.min_rating);
     let rows = Page { limit: query.limit, offset: query.offset };

@@ -103,6 +103,15 @@ async fn lists_of_skills_with_much_to_say_are_light() {
     ] {
         browser.page(path).await;
     }
+    // Each link of a search has in it all that is asked for.
+    let long = "%F0%9F%98%80".repeat(15);
+    let tags: Vec<String> = (10..40).map(|tag| format!("{long}{tag}")).collect();
+    let page = browser.page(&format!("/search?q={long}&tags={}", tags.join(","))).await;
+    assert!(page.contains(" tags more</li>"), "{page}");
+    // A tag that is too long, too many, and tags that are too long together.
+    for tags in ["a".repeat(65), ["a"; 33].join(","), [&*"a".repeat(60); 20].join(",")] {
+        assert_eq!(browser.get(&format!("/search?tags={tags}")).await.status, 400, "{tags}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

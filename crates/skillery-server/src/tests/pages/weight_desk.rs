@@ -29,7 +29,8 @@ async fn the_audit_of_clients_that_call_themselves_much_is_light() {
         let (mut seen, mut pages) = (Vec::new(), 0);
         while let Some(here) = place {
             let page = browser.page(&here).await;
-            let rows = page.split(&format!("{id} 1.0.")).skip(1);
+            let before = format!("{id} 1.0.");
+            let rows = page.split(&before).skip(1);
             seen.extend(rows.map(|rest| rest.split_once('-').unwrap().0.to_owned()));
             pages += 1;
             place = next(&page);
