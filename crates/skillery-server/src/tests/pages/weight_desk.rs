@@ -4,8 +4,8 @@ use axum::http::Request;
 use serde_json::json;
 
 use super::super::{ADMIN, SCOPES, TestApp, skill};
-use super::Browser;
 use super::weight::{dear, longest, next, rows};
+use super::{ASSETS, Browser};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_audit_of_clients_that_call_themselves_much_is_light() {
@@ -96,4 +96,70 @@ async fn many_roles_in_namespaces_with_long_names_are_light() {
     let shown = rows(&mut browser, "/account", "<tr><td><a class=\"break\" href=\"/orgs/").await;
     assert_eq!(shown, namespaces);
     assert!(browser.page("/account?offset=130").await.contains("You have no more."));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_long_ids_and_reasons_is_light() {
+    let app = TestApp::new().await;
+    let (_, id, version) = longest();
+    let versions: Vec<String> =
+        (10..40).map(|number| version.replace("1.0.10", &format!("1.0.{number}"))).collect();
+    for version in &versions {
+        app.publish(&id, version).await;
+    }
+    for version in &versions {
+        let path = format!("/api/v1/skills/{id}/versions/{version}/yank");
+        app.put(&path, ADMIN, json!({ "reason": dear(1_000) })).await.is(200);
+    }
+    let size = app.log().await.len();
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    for path in ["/admin/log?limit=200".to_owned(), format!("/admin/log?skill={id}&limit=200")] {
+        let mut place = Some(path.clone());
+        let (mut seen, mut pages) = (Vec::new(), 0);
+        while let Some(here) = place {
+            let page = browser.page(&here).await;
+            let rows = page.split("<tr><td>").skip(1);
+            seen.extend(rows.map(|row| row.split_once('<').unwrap().0.parse::<usize>().unwrap()));
+            pages += 1;
+            place = next(&page);
+        }
+        assert!((2..6).contains(&pages), "{path}: {pages}");
+        assert!(seen.is_sorted_by(|newer, older| newer > older), "{path}: {seen:?}");
+        // All entries, or those about the skill: each version was published and yanked.
+        let about_others = size - seen.len();
+        assert!(
+            if path.contains("skill=") { seen.len() >= 60 } else { about_others == 0 },
+            "{path}: {seen:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_members_with_long_names_of_a_namespace_with_a_long_name_are_light() {
+    let app = TestApp::new().await;
+    let org = "n".repeat(27);
+    app.post("/api/v1/orgs", ADMIN, json!({ "name": org })).await.is(201);
+    let namespace = format!("{org}/").repeat(7) + &"s".repeat(59);
+    let names: Vec<String> = (10..50).map(|number| format!("{number}{}", "u".repeat(62))).collect();
+    for name in &names {
+        app.post("/api/v1/users", ADMIN, json!({ "name": name })).await.is(201);
+        app.member(&namespace, name, "reader").await;
+    }
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let (mut place, mut seen) = (Some(format!("/orgs/{namespace}/members?limit=200")), Vec::new());
+    while let Some(path) = place {
+        let page = browser.page(&path).await;
+        let rows = page.split("<td class=\"break\"><strong>").skip(1);
+        seen.extend(rows.map(|row| row.split_once('<').unwrap().0.to_owned()));
+        place = next(&page);
+    }
+    seen.retain(|name| names.contains(name));
+    seen.sort();
+    assert_eq!(seen, names);
+    // What was typed and refused is given back beside them.
+    let typed = "\"".repeat(2_000);
+    let add = [("action", "add"), ("role", "reader"), ("user", &*typed)];
+    let answer = browser.post(&format!("/orgs/{namespace}/members"), &add).await;
+    let weight = answer.body.len() + ASSETS;
+    assert!(answer.status.is_client_error() && weight <= 100_000, "{}: {weight}", answer.status);
 }

@@ -11,8 +11,8 @@ use skillery_core::event::Event;
 use skillery_core::time::Time;
 
 use super::super::frame::{Frame, page};
-use super::super::pager::{Pager, Pages};
-use super::super::show;
+use super::super::pager::{Pager, Pages, fitting_rows};
+use super::super::{said, show};
 use crate::app::App;
 use crate::db::{accounts, cosignatures};
 use crate::failure::{Failure, Result};
@@ -20,13 +20,18 @@ use crate::http::api::{log as api, tlog};
 use crate::http::call::{Call, invalid_parameter};
 
 const PATH: &str = "/admin/log";
+/// Characters that are shown of what an entry says of one thing.
+const FACT: usize = 300;
+/// Bytes of HTML that a row has without its texts, and what is around each of its facts.
+const ROW: usize = 220;
+const AROUND: usize = 18;
 
 struct Row {
     index: u64,
     time: Time,
     actor: String,
     kind: String,
-    /// What the entry says, name by name.
+    /// What the entry says, name by name, as far as it is shown.
     facts: Vec<(String, String)>,
 }
 
@@ -71,7 +76,10 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
             (rows.collect::<Result<Vec<_>>>()?, after > 0)
         }
     };
-    let rows = named(app, rows).await?;
+    let mut rows = named(app, rows).await?;
+    let fits = fitting_rows(rows.iter(), said::ROOM, weight);
+    let has_next = has_next || fits < rows.len();
+    rows.truncate(fits);
     let text = skill.as_ref().map(ToString::to_string).unwrap_or_default();
     let last = rows.last().filter(|_| has_next).map(|row| row.index);
     let pager = Pages::of(app, PATH, &[("skill", &text)]).at("before", limit, None, last);
@@ -106,10 +114,19 @@ async fn of_skill(call: &Call, id: &SkillId, limit: usize) -> Result<(Vec<Row>, 
 
 fn row(index: u64, time: Time, actor: Option<String>, event: &Event) -> Result<Row> {
     let value = serde_json::to_value(event).map_err(Failure::internal)?;
-    let said = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let said = |value: &Value| match value.as_str() {
+        Some(text) => show::clipped(text, FACT),
+        None => show::clipped(&value.to_string(), FACT),
+    };
     let facts = value.as_object().into_iter().flatten().filter(|(name, _)| *name != "kind");
     let facts = facts.map(|(name, value)| (name.replace('_', " "), said(value))).collect();
     Ok(Row { index, time, actor: actor.unwrap_or_default(), kind: event.kind().to_owned(), facts })
+}
+
+/// Bytes of HTML that a row takes, at most nearly.
+fn weight(row: &Row) -> usize {
+    let facts = row.facts.iter().map(|(name, value)| AROUND + name.len() + show::weight(value));
+    ROW + row.kind.len() + show::weight(&row.actor) + facts.sum::<usize>()
 }
 
 /// The rows with names in place of the ids of those who did it, and to whom.

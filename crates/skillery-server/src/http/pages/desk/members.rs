@@ -8,8 +8,8 @@ use skillery_core::{Namespace, Role, Scope};
 
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
-use super::super::pager::{Pager, Pages, first};
-use super::super::{notice, show};
+use super::super::pager::{Pager, Pages, first, fitting_rows};
+use super::super::{notice, said, show};
 use super::ask;
 use super::namespace::Head;
 use super::tried::Tried;
@@ -23,6 +23,8 @@ use crate::text::invalid;
 
 /// Members on a page at most: each has two forms, and names are long.
 const ROWS: usize = 30;
+/// Bytes of HTML that a row has without names.
+const ROW: usize = 1_100;
 
 #[derive(Template)]
 #[template(path = "pages/desk/members.html")]
@@ -65,11 +67,19 @@ async fn list(
 ) -> Result<Response> {
     let head = Head::of(app, caller, namespace, "members").await?;
     let rows = Page { limit: rows.limit.min(ROWS), ..rows };
-    let members = api::of_namespace(app, caller, namespace, rows).await?;
+    let mut members = api::of_namespace(app, caller, namespace, rows).await?;
     let list = format!("{}/members", head.path());
+    let given = members.members.len();
+    // The path stands in what is around the list, too, and so does what was typed.
+    let room = said::ROOM.saturating_sub(tried.weight() + 8 * list.len());
+    let taken = fitting_rows(members.members.iter(), room, |member| {
+        ROW + 2 * list.len() + 6 * member.user.len() + 2 * member.namespace.len()
+    });
+    members.members.truncate(taken);
+    let end = rows.offset + if taken < given { taken } else { rows.limit };
     let template = MembersPage {
         frame: frame.titled(format!("Members of {namespace}")).part("orgs"),
-        pager: Pages::of(app, &list, &[]).at_most(ROWS).by_offset(rows, members.total),
+        pager: Pages::of(app, &list, &[]).at_most(ROWS).up_to(end, rows, members.total),
         head,
         members,
         roles: Role::ALL,
