@@ -613,7 +613,7 @@ fn refused(answer: &Answer) -> String {
 }
 
 /// What a `<` is in the text of a page.
-pub(super) const LESS: &str = "&#60;";
+const LESS: &str = "&#60;";
 
 /// What an `"` is in a page.
 const QUOTE: &str = "&#34;";

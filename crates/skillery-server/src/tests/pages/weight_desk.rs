@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::super::{ADMIN, SCOPES, TestApp, skill};
 use super::weight::{dear, longest, next, rows};
-use super::{ASSETS, Browser};
+use super::{ASSETS, Browser, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_audit_of_clients_that_call_themselves_much_is_light() {
@@ -22,6 +22,7 @@ async fn the_audit_of_clients_that_call_themselves_much_is_light() {
         app.send(request).await.is(201);
     }
     let namespace = id.strip_suffix(&format!("/{name}")).unwrap();
+    let about = format!("{id} 1.0.");
     let newest_first: Vec<String> = (10..70).rev().map(|number: u32| number.to_string()).collect();
     let mut browser = Browser::signed_in(&app, ADMIN).await;
     for path in ["/admin/audit".to_owned(), format!("/orgs/{namespace}/audit")] {
@@ -29,8 +30,7 @@ async fn the_audit_of_clients_that_call_themselves_much_is_light() {
         let (mut seen, mut pages) = (Vec::new(), 0);
         while let Some(here) = place {
             let page = browser.page(&here).await;
-            let before = format!("{id} 1.0.");
-            let rows = page.split(&before).skip(1);
+            let rows = page.split(about.as_str()).skip(1);
             seen.extend(rows.map(|rest| rest.split_once('-').unwrap().0.to_owned()));
             pages += 1;
             place = next(&page);
@@ -162,4 +162,53 @@ async fn many_members_with_long_names_of_a_namespace_with_a_long_name_are_light(
     let answer = browser.post(&format!("/orgs/{namespace}/members"), &add).await;
     let weight = answer.body.len() + ASSETS;
     assert!(answer.status.is_client_error() && weight <= 100_000, "{}: {weight}", answer.status);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_form_of_a_policy_with_many_groups_is_light_and_keeps_what_was_chosen() {
+    const POLICY: &str = "/orgs/acme/policy";
+    const API: &str = "/api/v1/orgs/acme/policy";
+    let app = TestApp::new().await;
+    app.post("/api/v1/orgs", ADMIN, json!({ "name": "acme" })).await.is(201);
+    let groups: Vec<String> = (10..60).map(|number| format!("{number}{}", "g".repeat(62))).collect();
+    for group in &groups {
+        app.put(&format!("{API}/groups/{group}"), ADMIN, json!({ "users": ["admin"] })).await.is(200);
+    }
+    let facts = ["first-version", "new-permissions", "findings-error", "external-dependency", "public"];
+    let stage = |number: usize| {
+        let name = format!("{number}{}", "s".repeat(63));
+        json!({ "name": name, "approvals": 1, "role": "reviewer", "group": groups[number], "when": facts })
+    };
+    let stages: Vec<_> = (0..8).map(stage).collect();
+    let policy = json!({ "stages": stages, "when": facts, "auto": { "groups": groups[..8] } });
+    app.put(API, ADMIN, policy).await.is(200);
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let page = browser.page(POLICY).await;
+    // Each group is offered once, and what was chosen is in the form.
+    for group in &groups {
+        assert_eq!(page.matches(&format!("<option value=\"{group}\">")).count(), 1, "{page}");
+    }
+    for (place, group) in groups[..8].iter().enumerate() {
+        let field = format!("name=\"stage-{place}-group\" value=\"{group}\" list=\"groups\"");
+        assert!(page.contains(&field), "{field}: {page}");
+    }
+    let boxes = "<input type=\"checkbox\" name=\"groups\" value=\"";
+    assert_eq!(page.matches(boxes).count(), 8, "{page}");
+    // Others are typed, and stand among those that were chosen; one that is typed again is the same.
+    let two = format!("{}, {},{}", groups[40], groups[41], groups[7]);
+    let fields = [
+        ("action", "look"),
+        ("approvals", "1"),
+        ("role", "reviewer"),
+        ("groups", groups[7].as_str()),
+        ("groups", two.as_str()),
+    ];
+    let answer = browser.post(POLICY, &fields).await;
+    let (page, weight) = (text(&answer), answer.body.len() + ASSETS);
+    assert!(answer.status == 200 && weight <= 100_000, "{}: {weight}", answer.status);
+    for group in [&groups[7], &groups[40], &groups[41]] {
+        assert!(page.contains(&format!("{boxes}{group}\" checked>")), "{group}: {page}");
+    }
+    assert_eq!(page.matches(boxes).count(), 3, "{page}");
+    assert!(page.contains("A save would change:") && page.contains("<dt>And "), "{page}");
 }

@@ -18,7 +18,8 @@ use skillery_core::{Namespace, ProblemCode, PublishPolicy, Role, Scope};
 
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
-use super::super::{notice, show};
+use super::super::pager::fitting_rows;
+use super::super::{notice, said, show};
 use super::ask;
 use super::namespace::Head;
 use super::tried::Tried;
@@ -33,11 +34,18 @@ pub use history::show as history;
 use told::{Differs, ROLES, Row, differs, rows};
 use typed::Typed;
 
+/// Bytes of HTML that names of groups take where each stage has them all, and where each is a box: more are offered as they are typed.
+const CHOICES: usize = 6_000;
+/// What there is of policies in force beside the form, and of what one of them says otherwise than another.
+const IN_FORCE: usize = 8_000;
+const DIFFERS: usize = 3_000;
+
 /// A policy that is in force, in words.
 struct InForce {
     namespace: String,
     is_own: bool,
     set_at: Time,
+    /// What it says; nothing where there is no room for it.
     rows: Vec<Row>,
 }
 
@@ -60,6 +68,8 @@ struct PolicyPage {
     meanwhile: Option<Meanwhile>,
     /// Groups that may be asked for.
     groups: Vec<GroupSummary>,
+    /// Whether they are so many that their names are typed, and not chosen.
+    are_typed: bool,
     tried: Tried,
     now: Time,
 }
@@ -172,21 +182,18 @@ async fn render(
     // Who was told of it saves over it knowingly.
     let seen = if is_stale { now_seen } else { seen };
     let would = match typed.policy() {
-        Ok(policy) if is_changed => differs(own_policy.as_ref(), Some(&policy)),
+        Ok(policy) if is_changed => fitting(differs(own_policy.as_ref(), Some(&policy))),
         _ => Vec::new(),
     };
-    let in_force = |set: &PolicyInForce| InForce {
-        is_own: is_of(&set.namespace, namespace),
-        namespace: set.namespace.clone(),
-        set_at: set.set_at,
-        rows: rows(&set.policy),
-    };
+    let groups: Vec<GroupSummary> =
+        response.groups.iter().filter(|group| is_of(&group.namespace, namespace)).cloned().collect();
     let template = PolicyPage {
         frame: frame.titled(format!("Policy of {namespace}")).part("orgs"),
-        in_force: response.policies.iter().map(in_force).collect(),
+        in_force: in_force(&response.policies, namespace, if head.is_admin { IN_FORCE } else { said::ROOM }),
         has_own: own.is_some(),
         seen: seen.map_or_else(String::new, |seen| seen.to_string()),
-        groups: response.groups.iter().filter(|group| is_of(&group.namespace, namespace)).cloned().collect(),
+        are_typed: are_typed(&groups, typed.stages.len()),
+        groups,
         now: app.environment.now(),
         head,
         typed,
@@ -196,6 +203,51 @@ async fn render(
         tried,
     };
     with_status(status, &template)
+}
+
+/// Whether groups are so many that a form with so many stages has no room to choose among them.
+fn are_typed(groups: &[GroupSummary], stages: usize) -> bool {
+    let names: usize = groups.iter().map(|group| 30 + 2 * group.group.as_str().len()).sum();
+    // A box takes more than a choice.
+    stages.max(2) * names > CHOICES
+}
+
+/// What is in force, as far as there is room: what the namespace demands itself always, what one above does before what those do
+/// that are further above.
+fn in_force(policies: &[PolicyInForce], namespace: &Namespace, mut room: usize) -> Vec<InForce> {
+    let mut told: Vec<InForce> = policies
+        .iter()
+        .rev()
+        .map(|set| {
+            let is_own = is_of(&set.namespace, namespace);
+            let rows = rows(&set.policy);
+            let weight: usize = rows.iter().map(|(name, text)| 18 + name.len() + show::weight(text)).sum();
+            let fits = is_own || weight <= room;
+            room = room.saturating_sub(weight);
+            InForce {
+                is_own,
+                namespace: set.namespace.clone(),
+                set_at: set.set_at,
+                rows: if fits { rows } else { Vec::new() },
+            }
+        })
+        .collect();
+    told.reverse();
+    told
+}
+
+/// As much of what differs as there is room for, and how much more there is.
+fn fitting(mut differs: Vec<Differs>) -> Vec<Differs> {
+    let fits = fitting_rows(differs.iter(), DIFFERS, |one| {
+        let texts = [&one.before, &one.after];
+        45 + one.name.len() + texts.into_iter().flatten().map(|text| show::weight(text)).sum::<usize>()
+    });
+    let more = differs.len() - fits;
+    if more > 0 {
+        differs.truncate(fits);
+        differs.push(Differs { name: format!("And {more} more"), before: None, after: None });
+    }
+    differs
 }
 
 /// Who has changed the policy since the form was made, and how.
@@ -216,7 +268,7 @@ async fn meanwhile(
     Ok(Meanwhile {
         at: last.as_ref().map_or_else(|| app.environment.now(), |change| change.at),
         by: last.and_then(|change| change.by).unwrap_or_else(|| "Somebody".to_owned()),
-        differs: differs(before.as_ref(), now),
+        differs: fitting(differs(before.as_ref(), now)),
     })
 }
 

@@ -64,6 +64,17 @@ fn words(facts: &[Fact]) -> Vec<String> {
     facts.iter().map(ToString::to_string).collect()
 }
 
+/// Groups that were chosen. Boxes have one each; where there are many groups, names are typed one behind the other as well.
+fn groups(form: &Form) -> Vec<String> {
+    let mut groups: Vec<String> = Vec::new();
+    for name in form.all("groups").flat_map(|names| names.split([',', ' '])) {
+        if !name.is_empty() && !groups.iter().any(|known| known == name) {
+            groups.push(name.to_owned());
+        }
+    }
+    groups
+}
+
 impl Typed {
     /// As if this policy had been typed.
     pub fn of(policy: &PublishPolicy) -> Self {
@@ -114,7 +125,7 @@ impl Typed {
             same_people: form.is_ticked("same_people"),
             builds: form.is_ticked("builds"),
             patches: form.is_ticked("patches"),
-            groups: all("groups"),
+            groups: groups(form),
             expires_days: text("expires_days"),
             review_days: text("review_days"),
             overdue: text("overdue"),
