@@ -1,5 +1,7 @@
 //! No page of what people see to is heavy, whatever clients call themselves, and however much there is of all that is named at length.
 
+use std::collections::HashSet;
+
 use axum::http::Request;
 use serde_json::json;
 
@@ -181,7 +183,7 @@ async fn the_form_of_a_policy_with_many_groups_is_light_and_keeps_what_was_chose
     };
     let stages: Vec<_> = (0..8).map(stage).collect();
     let policy = json!({ "stages": stages, "when": facts, "auto": { "groups": groups[..8] } });
-    app.put(API, ADMIN, policy).await.is(200);
+    app.put(API, ADMIN, policy.clone()).await.is(200);
     let mut browser = Browser::signed_in(&app, ADMIN).await;
     let page = browser.page(POLICY).await;
     // Each group is offered once, and what was chosen is in the form.
@@ -211,4 +213,19 @@ async fn the_form_of_a_policy_with_many_groups_is_light_and_keeps_what_was_chose
     }
     assert_eq!(page.matches(boxes).count(), 3, "{page}");
     assert!(page.contains("A save would change:") && page.contains("<dt>And "), "{page}");
+    // What was demanded at one time or another is told on several pages.
+    for days in 1..=20 {
+        let mut policy = policy.clone();
+        policy["expires_days"] = json!(days);
+        app.put(API, ADMIN, policy).await.is(200);
+    }
+    let (mut place, mut entries) = (Some(format!("{POLICY}/history")), Vec::new());
+    while let Some(path) = place {
+        let page = browser.page(&path).await;
+        let told = page.split(", entry ").skip(1);
+        entries.extend(told.map(|rest| rest.split_once('<').unwrap().0.to_owned()));
+        place = next(&page);
+    }
+    assert_eq!(entries.len(), 21, "{entries:?}");
+    assert_eq!(entries.iter().collect::<HashSet<_>>().len(), 21, "{entries:?}");
 }

@@ -6,8 +6,8 @@ use skillery_core::Namespace;
 use skillery_core::time::Time;
 
 use super::super::super::frame::{Frame, page};
-use super::super::super::pager::Pager;
-use super::super::super::show;
+use super::super::super::pager::{Pager, Pages, fitting_rows};
+use super::super::super::{said, show};
 use super::super::namespace::Head;
 use super::told::{Differs, Row, differs, rows};
 use crate::failure::Result;
@@ -38,6 +38,14 @@ struct HistoryPage {
 
 /// Policies of a page: each may have many rows.
 const ROWS: usize = 15;
+/// Bytes of HTML that one has around what it says.
+const AROUND: usize = 500;
+
+/// Bytes of HTML that one of them takes, at most nearly.
+fn weight(version: &Version) -> usize {
+    let rows = version.rows.iter().flatten().map(|(name, text)| 18 + name.len() + show::weight(text));
+    AROUND + rows.sum::<usize>() + version.differs.iter().map(Differs::weight).sum::<usize>()
+}
 
 /// All policies that there were, the newest first.
 pub async fn show(call: &Call, frame: Frame, namespace: &Namespace) -> Result<Response> {
@@ -49,20 +57,29 @@ pub async fn show(call: &Call, frame: Frame, namespace: &Namespace) -> Result<Re
     let asked = Page { limit: rows_of_page.limit + 1, offset: rows_of_page.offset };
     let history = api::history_of(app, caller, namespace, asked).await?;
     let before = history.changes.iter().skip(1).map(Some).chain(std::iter::once(None));
-    let versions =
-        history.changes.iter().zip(before).take(rows_of_page.limit).map(|(change, before)| Version {
+    let mut versions: Vec<Version> = history
+        .changes
+        .iter()
+        .zip(before)
+        .take(rows_of_page.limit)
+        .map(|(change, before)| Version {
             at: change.at,
             by: change.by.clone().unwrap_or_else(|| "The registry".to_owned()),
             index: change.log_index,
             rows: change.policy.as_ref().map(rows),
             differs: differs(before.and_then(|before| before.policy.as_ref()), change.policy.as_ref()),
-        });
+        })
+        .collect();
+    let given = versions.len();
+    let fits = fitting_rows(versions.iter(), said::ROOM, weight);
+    versions.truncate(fits);
+    let end = rows_of_page.offset + if fits < given { fits } else { rows_of_page.limit };
     let path = format!("{}/policy/history", head.path());
     page(&HistoryPage {
         frame: frame.titled(format!("Policies of {namespace}")).part("orgs"),
-        versions: versions.collect(),
+        versions,
         total: history.total,
-        pager: Pager::of(app, &path, &[], rows_of_page, history.total),
+        pager: Pages::of(app, &path, &[]).up_to(end, rows_of_page, history.total),
         now: app.environment.now(),
         head,
     })

@@ -238,10 +238,7 @@ fn in_force(policies: &[PolicyInForce], namespace: &Namespace, mut room: usize) 
 
 /// As much of what differs as there is room for, and how much more there is.
 fn fitting(mut differs: Vec<Differs>) -> Vec<Differs> {
-    let fits = fitting_rows(differs.iter(), DIFFERS, |one| {
-        let texts = [&one.before, &one.after];
-        45 + one.name.len() + texts.into_iter().flatten().map(|text| show::weight(text)).sum::<usize>()
-    });
+    let fits = fitting_rows(differs.iter(), DIFFERS, Differs::weight);
     let more = differs.len() - fits;
     if more > 0 {
         differs.truncate(fits);

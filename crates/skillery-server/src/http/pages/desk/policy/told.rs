@@ -102,6 +102,14 @@ pub struct Differs {
     pub after: Option<String>,
 }
 
+impl Differs {
+    /// Bytes of HTML that it takes, at most nearly.
+    pub fn weight(&self) -> usize {
+        let texts = [&self.before, &self.after].into_iter().flatten();
+        45 + self.name.len() + texts.map(|text| show::weight(text)).sum::<usize>()
+    }
+}
+
 /// What two policies do not say alike; one may be none.
 pub fn differs(before: Option<&PublishPolicy>, after: Option<&PublishPolicy>) -> Vec<Differs> {
     let (before, after) = (before.map(rows).unwrap_or_default(), after.map(rows).unwrap_or_default());
