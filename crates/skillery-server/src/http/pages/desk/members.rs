@@ -8,7 +8,7 @@ use skillery_core::{Namespace, Role, Scope};
 
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
-use super::super::pager::{Pager, Pages, first, fitting_rows};
+use super::super::pager::{Fit, Pager, Pages, first, with_before};
 use super::super::{notice, said, show};
 use super::ask;
 use super::namespace::Head;
@@ -67,19 +67,18 @@ async fn list(
 ) -> Result<Response> {
     let head = Head::of(app, caller, namespace, "members").await?;
     let rows = Page { limit: rows.limit.min(ROWS), ..rows };
-    let mut members = api::of_namespace(app, caller, namespace, rows).await?;
+    let known = with_before(rows);
+    let mut members = api::of_namespace(app, caller, namespace, known).await?;
     let list = format!("{}/members", head.path());
-    let given = members.members.len();
     // The path stands in what is around the list, too, and so does what was typed.
     let room = said::ROOM.saturating_sub(tried.weight() + 8 * list.len());
-    let taken = fitting_rows(members.members.iter(), room, |member| {
+    let fit = Fit::of_part((&members.members, known, members.total), rows, room, |member| {
         ROW + 2 * list.len() + 6 * member.user.len() + 2 * member.namespace.len()
     });
-    members.members.truncate(taken);
-    let end = rows.offset + if taken < given { taken } else { rows.limit };
+    fit.cut(&mut members.members);
     let template = MembersPage {
         frame: frame.titled(format!("Members of {namespace}")).part("orgs"),
-        pager: Pages::of(app, &list, &[]).at_most(ROWS).up_to(end, rows, members.total),
+        pager: fit.pager(&Pages::of(app, &list, &[]).at_most(ROWS), rows.limit),
         head,
         members,
         roles: Role::ALL,

@@ -6,7 +6,7 @@ use skillery_core::Namespace;
 use skillery_core::time::Time;
 
 use super::super::super::frame::{Frame, page};
-use super::super::super::pager::{Pager, Pages, fitting_rows};
+use super::super::super::pager::{Fit, Pager, Pages, with_before};
 use super::super::super::{said, show};
 use super::super::namespace::Head;
 use super::told::{Differs, Row, differs, rows};
@@ -53,15 +53,16 @@ pub async fn show(call: &Call, frame: Frame, namespace: &Namespace) -> Result<Re
     let mut rows_of_page = call.page()?;
     rows_of_page.limit = rows_of_page.limit.clamp(1, ROWS);
     let head = Head::of(app, caller, namespace, "policy").await?;
+    let known = with_before(rows_of_page);
     // One more, to compare the last of the page with.
-    let asked = Page { limit: rows_of_page.limit + 1, offset: rows_of_page.offset };
+    let asked = Page { limit: known.limit + 1, offset: known.offset };
     let history = api::history_of(app, caller, namespace, asked).await?;
     let before = history.changes.iter().skip(1).map(Some).chain(std::iter::once(None));
     let mut versions: Vec<Version> = history
         .changes
         .iter()
         .zip(before)
-        .take(rows_of_page.limit)
+        .take(known.limit)
         .map(|(change, before)| Version {
             at: change.at,
             by: change.by.clone().unwrap_or_else(|| "The registry".to_owned()),
@@ -70,16 +71,14 @@ pub async fn show(call: &Call, frame: Frame, namespace: &Namespace) -> Result<Re
             differs: differs(before.and_then(|before| before.policy.as_ref()), change.policy.as_ref()),
         })
         .collect();
-    let given = versions.len();
-    let fits = fitting_rows(versions.iter(), said::ROOM, weight);
-    versions.truncate(fits);
-    let end = rows_of_page.offset + if fits < given { fits } else { rows_of_page.limit };
+    let fit = Fit::of_part((&versions, known, history.total), rows_of_page, said::ROOM, weight);
+    fit.cut(&mut versions);
     let path = format!("{}/policy/history", head.path());
     page(&HistoryPage {
         frame: frame.titled(format!("Policies of {namespace}")).part("orgs"),
         versions,
         total: history.total,
-        pager: Pages::of(app, &path, &[]).up_to(end, rows_of_page, history.total),
+        pager: fit.pager(&Pages::of(app, &path, &[]), rows_of_page.limit),
         now: app.environment.now(),
         head,
     })
