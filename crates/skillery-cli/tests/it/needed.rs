@@ -1,11 +1,12 @@
 //! What others need: removed only when it is said, installed with whatever installs, and in the bill of materials.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::Child;
 
 use serde_json::{Value, json};
 
-use crate::support::{Place, Server, signal};
+use crate::support::{PROGRAM, Place, Server, signal};
 
 fn publish(place: &Place, id: &str, version: &str, needs: &[&str]) {
     let block = match needs {
@@ -251,14 +252,18 @@ fn where_nothing_may_be_written_what_has_nothing_to_write_works() {
     std::fs::set_permissions(place.work(), mode(0o555)).unwrap();
     // Root may write everywhere.
     let is_root = std::fs::write(place.work().join("written"), "").is_ok();
+    let mut program = Path::new(PROGRAM).to_owned();
     if is_root {
+        // Others may not look into the folder that it was built in.
+        program = place.work().parent().unwrap().join("program");
+        std::fs::copy(PROGRAM, &program).unwrap();
         std::fs::remove_file(place.work().join("written")).unwrap();
         std::fs::set_permissions(place.work().parent().unwrap(), mode(0o755)).unwrap();
         let owned = std::process::Command::new("chown").args(["-R", "65534"]).arg(place.home()).status();
         assert!(owned.unwrap().success());
     }
     let run = |arguments: &[&str]| {
-        let mut command = place.command(arguments);
+        let mut command = place.command_of(&program, arguments);
         if is_root {
             command.uid(NOBODY);
         }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from .configuration import DEFAULT_TIMEOUT, DEFAULT_URL, RegistryConfig, configure_registry, get_registry_config
-from .skills import Skill, _count, _form, list_of_texts
+from .skills import Skill, _count, _form, _search_form, list_of_texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -472,32 +472,3 @@ def _registry() -> SkillRegistry:
     if latest is None or latest.config != config:
         _latest = latest = SkillRegistry(config)
     return latest
-
-
-def _search_form(
-    query: Optional[str],
-    tags: Optional[Iterable[str]],
-    org: Optional[str],
-    min_rating: Optional[float],
-    limit: int,
-    offset: int = 0,
-    sort: Optional[str] = None,
-    publisher: Optional[str] = None,
-) -> str:
-    import json
-
-    if min_rating is not None and not 0 <= min_rating <= 5:
-        from .errors import InvalidInputError
-
-        raise InvalidInputError("`min_rating` is a number from 0 to 5", "invalid-input")
-    form = {
-        "query": query or "",
-        "tags": list_of_texts(tags, "tags"),
-        "org": org,
-        "publisher": publisher,
-        "min_rating": min_rating,
-        "sort": sort,
-        "limit": _count(limit, "limit"),
-        "offset": _count(offset, "offset"),
-    }
-    return json.dumps(form)

@@ -316,3 +316,32 @@ def _count(number: int, name: str) -> int:
 
         raise InvalidInputError("`{}` is a whole number of 0 or more".format(name), "invalid-input")
     return number
+
+
+def _search_form(
+    query: Optional[str],
+    tags: Optional[Iterable[str]],
+    org: Optional[str],
+    min_rating: Optional[float],
+    limit: int,
+    offset: int = 0,
+    sort: Optional[str] = None,
+    publisher: Optional[str] = None,
+) -> str:
+    import json
+
+    if min_rating is not None and not 0 <= min_rating <= 5:
+        from .errors import InvalidInputError
+
+        raise InvalidInputError("`min_rating` is a number from 0 to 5", "invalid-input")
+    form = {
+        "query": query or "",
+        "tags": list_of_texts(tags, "tags"),
+        "org": org,
+        "publisher": publisher,
+        "min_rating": min_rating,
+        "sort": sort,
+        "limit": _count(limit, "limit"),
+        "offset": _count(offset, "offset"),
+    }
+    return json.dumps(form)

@@ -18,7 +18,7 @@ use crate::skill;
     get, path = "/api/v1/skills", tag = "skills",
     params(
         ("q" = Option<String>, Query, description = "words that must all be found; the last may be the beginning of one"),
-        ("tags" = Option<String>, Query, description = "tags that must all be there, separated by commas; at most 32, of 64 characters each"),
+        ("tags" = Option<String>, Query, description = "tags that must all be there, separated by commas; at most 32, of 64 characters each and 512 together"),
         ("org" = Option<String>, Query, description = "a namespace; what lies below belongs to it"),
         ("publisher" = Option<String>, Query, description = "the name of the user who has published the latest version"),
         ("min_rating" = Option<f64>, Query, description = "the least average rating, 0 to 5"),
@@ -55,7 +55,7 @@ pub async fn search(call: &Call) -> Result<Response> {
     get, path = "/api/v1/facets", tag = "skills",
     params(
         ("q" = Option<String>, Query, description = "words that must all be found; the last may be the beginning of one"),
-        ("tags" = Option<String>, Query, description = "tags that must all be there, separated by commas; at most 32, of 64 characters each"),
+        ("tags" = Option<String>, Query, description = "tags that must all be there, separated by commas; at most 32, of 64 characters each and 512 together"),
         ("org" = Option<String>, Query, description = "a namespace; what lies below belongs to it"),
         ("publisher" = Option<String>, Query, description = "the name of the user who has published the latest version"),
         ("min_rating" = Option<f64>, Query, description = "the least average rating, 0 to 5"),
