@@ -99,7 +99,7 @@ pub struct Limits {
     pub comment_answers: usize,
     /// A yank's or quarantine's reason.
     pub reason_length: usize,
-    /// A search query.
+    /// A search query. Tags that are asked for are twice as long together at most, or as long as one may be.
     pub query_length: usize,
     /// Rows in one page of any listing.
     pub page_rows: usize,

@@ -36,13 +36,15 @@ pub struct Shelf<Key, Same, Answer, Weight = UnitWeighter> {
     beside: Arc<Mutex<HashSet<Key>>>,
     /// Who makes which answer, or waits for it.
     lines: Arc<Mutex<HashMap<Key, Line>>>,
+    wait: Duration,
 }
 
-/// Those who ask for one answer: one of them makes it at a time.
+/// Those who ask for one answer: one of them makes it at a time, and of those who have waited for too long another one.
 #[derive(Default)]
 struct Line {
     places: usize,
     making: Arc<tokio::sync::Mutex<()>>,
+    again: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// A place among those who ask for one answer, until this is dropped, whether it came to its turn or not.
@@ -50,6 +52,7 @@ struct Place<Key: Eq + Hash> {
     lines: Arc<Mutex<HashMap<Key, Line>>>,
     key: Key,
     making: Arc<tokio::sync::Mutex<()>>,
+    again: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl<Key: Eq + Hash + Clone> Place<Key> {
@@ -57,7 +60,8 @@ impl<Key: Eq + Hash + Clone> Place<Key> {
         let mut all = lines.lock().unwrap_or_else(PoisonError::into_inner);
         let line = all.entry(key.clone()).or_default();
         line.places += 1;
-        Self { lines: Arc::clone(lines), key: key.clone(), making: Arc::clone(&line.making) }
+        let (making, again) = (Arc::clone(&line.making), Arc::clone(&line.again));
+        Self { lines: Arc::clone(lines), key: key.clone(), making, again }
     }
 }
 
@@ -97,7 +101,7 @@ impl<Key: Eq + Hash + Clone, Same: Clone + PartialEq, Answer> Shelf<Key, Same, A
     /// So many answers, about.
     pub fn new(answers: usize) -> Self {
         let cache = Arc::new(Cache::new(answers));
-        Self { cache, is_kept: |_| true, beside: Arc::default(), lines: Arc::default() }
+        Self { cache, is_kept: |_| true, beside: Arc::default(), lines: Arc::default(), wait: WAIT }
     }
 
     /// The same for answers of which some are made so soon that they need not be kept.
@@ -115,7 +119,7 @@ where
     /// So many answers, about, that take as many bytes together.
     pub fn weighed(answers: usize, bytes: u64, weight: Weight) -> Self {
         let cache = Arc::new(Cache::with_weighter(answers, bytes, weight));
-        Self { cache, is_kept: |_| true, beside: Arc::default(), lines: Arc::default() }
+        Self { cache, is_kept: |_| true, beside: Arc::default(), lines: Arc::default(), wait: WAIT }
     }
 
     /// The answer that is kept by this key, or what `make` makes when it is its turn. `same` tells what must be as it was.
@@ -134,7 +138,8 @@ where
     }
 
     /// What `make` makes when it is its turn, unless somebody has made it meanwhile. Who waits for somebody else to make the same takes
-    /// no turn for that, and waits for [`WAIT`] at most.
+    /// no turn for that, and waits for [`WAIT`] at most,
+    /// unless another one of those has begun to make it by then.
     async fn make_alone(
         &self,
         app: &App,
@@ -145,7 +150,10 @@ where
     ) -> Result<Arc<Answer>> {
         let place = Place::begin(&self.lines, &key);
         // Where those who make it go away one after the other, nobody waits for them until there is no time left to make it oneself.
-        let _alone = tokio::time::timeout(WAIT, place.making.lock()).await.ok();
+        let _alone = match tokio::time::timeout(self.wait, place.making.lock()).await {
+            Ok(alone) => alone,
+            Err(_) => place.again.lock().await,
+        };
         if let Some(answer) = self.younger(app, &key, &same(), KEPT) {
             return Ok(answer);
         }
@@ -231,6 +239,7 @@ where
             is_kept: self.is_kept,
             beside: Arc::clone(&self.beside),
             lines: Arc::clone(&self.lines),
+            wait: self.wait,
         };
         tokio::spawn(async move {
             let (_turn, key) = (turn, beside.key.clone());
@@ -291,6 +300,25 @@ mod tests {
         }
         drop(first);
         assert_eq!(*second.await.unwrap(), 1);
+        // Where it takes too long, one of those who wait makes it as well.
+        begun.store(0, Ordering::SeqCst);
+        let shelf = Shelf { wait: Duration::from_millis(10), ..Shelf::<&str, (), usize>::new(8) };
+        let never = shelf.get(&app.app, &turns, "late", || (), std::future::pending());
+        let ask = || {
+            let make = async {
+                tokio::task::yield_now().await;
+                Ok(begun.fetch_add(1, Ordering::SeqCst))
+            };
+            shelf.get(&app.app, &turns, "late", || (), make)
+        };
+        tokio::select! {
+            biased;
+            _ = never => panic!("it is never made"),
+            answers = join_all((0..4).map(|_| ask())) => {
+                assert!(answers.iter().all(|answer| **answer.as_ref().unwrap() == 0));
+            }
+        }
+        assert_eq!(begun.load(Ordering::SeqCst), 1);
         assert!(shelf.lines.lock().unwrap().is_empty());
     }
 

@@ -134,8 +134,8 @@ async function note(page, name, known) {
   for (const address of found) known.set(address, known.get(address) ?? name);
 }
 
-/// Which of these addresses are not there for whom this context is, with how they are answered. No link leads on to elsewhere, but for
-/// nobody to where one signs in and comes back from: somebody who is signed in gets what a link says.
+/// Which of these addresses are not there for whom this context is, with how they are answered. No link leads on to elsewhere, except,
+/// for who is not signed in, to the page to sign in: somebody who is signed in gets what a link says.
 async function dead(context, origin, links, isSignedIn) {
   const found = [];
   for (const [address, name] of links) {

@@ -213,7 +213,7 @@ fn describe(page: &mut Page, report: &Report) {
         let what = match (report.kind, report.said.as_deref()) {
             // There was none when it was reported.
             (ReportKind::Skill, Some("")) => "it has a release by now",
-            (ReportKind::Skill, _) => "another version is the newest by now",
+            (ReportKind::Skill, _) => "that version is not the newest any more",
             _ => "it says something else by now, or is not there any more",
         };
         page.line(Line::default().toned(Tone::Warning, what));

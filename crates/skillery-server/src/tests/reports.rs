@@ -134,7 +134,7 @@ async fn a_skill_that_had_no_release_is_reported_again_when_it_has_one() {
     assert_eq!((&open[0]["said"], &open[0]["former"][0]["said"]), (&json!("1.0.0"), &json!("")));
     app.publish("acme/tool", "2.0.0").await;
     let page = admin.page("/admin/reports").await;
-    assert!(page.contains("Another version is the newest by now."), "{page}");
+    assert!(page.contains("That version is not the newest any more."), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

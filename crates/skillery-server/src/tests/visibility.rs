@@ -2,7 +2,9 @@
 
 use axum::http::Method;
 use serde_json::json;
+use skillery_core::event::Event;
 
+use super::log::opened_entries;
 use super::{ADMIN, TestApp, skill};
 
 async fn registry() -> (TestApp, String, String) {
@@ -243,6 +245,14 @@ async fn an_org_in_which_all_waits_is_not_there_for_strangers() {
         for path in ["/api/v1/orgs/acme", "/api/v1/orgs/acme/allowed_signers", "/api/v1/keys?org=acme"] {
             assert_eq!(app.get_as(token, path).await.status, if is_told { 200 } else { 404 }, "{path}");
         }
+        // What the log hides of the org is opened to those alone who know of it.
+        let opened = opened_entries(&app, token).await;
+        assert_eq!(
+            opened
+                .iter()
+                .any(|(_, opening)| matches!(opening.parse().unwrap().event, Event::OrgCreated { .. })),
+            is_told
+        );
     }
 }
 

@@ -18,7 +18,8 @@ use crate::http::call::{Call, Page, created, json};
 use crate::origin;
 use crate::settings::NamespacePolicy;
 
-/// Orgs that the caller knows of: with a skill that the caller sees, or a role in them.
+/// Orgs that the caller knows of: with a skill that the caller sees and that has a version which neither waits nor was refused, or a
+/// role in them.
 #[utoipa::path(
     get, path = "/api/v1/orgs", tag = "orgs",
     params(
@@ -47,8 +48,8 @@ pub async fn show(call: &Call, org: &Namespace) -> Result<Response> {
     json(StatusCode::OK, &summary(row, &counts))
 }
 
-/// The namespaces below an org or a namespace that the caller knows of: with a skill that the caller sees and of which not all waits
-/// for a decision, or a role of the caller's where somebody has one.
+/// The namespaces below an org or a namespace that the caller knows of: with a skill that the caller sees and that has a version
+/// which neither waits nor was refused, or a role of the caller's where somebody has one.
 #[utoipa::path(
     get, path = "/api/v1/orgs/{namespace}/namespaces", tag = "orgs",
     params(
@@ -128,7 +129,7 @@ pub(super) async fn knows_org(app: &App, caller: &Caller, org: &Namespace) -> Re
     Ok(caller.is_member(&key) || counts(app, caller, std::slice::from_ref(&key)).await?.contains_key(&key))
 }
 
-/// Whether the caller may know of the namespace: by a role there, above or below, or by a skill there or below.
+/// Whether the caller may know of the namespace: by a role there, above or below, or by a skill there or below, as [`told`] tells them.
 pub(crate) async fn knows_namespace(call: &Call, namespace: &Namespace) -> Result<bool> {
     let (app, caller) = (&call.app, &call.caller);
     if orgs::find(app.db.reader(), &namespace.org_key()).await?.is_none() {

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::{BufMut, BytesMut};
 use skillery_core::api::{FacetCount, FacetsResponse, SearchResponse};
-use skillery_core::{Namespace, Problem, Sort};
+use skillery_core::{Limits, Namespace, Problem, Sort};
 
 use crate::app::App;
 use crate::db::accounts::{self, UserRow};
@@ -127,6 +127,12 @@ pub fn published_by(user: Option<&UserRow>, query: SearchQuery) -> SearchQuery {
     SearchQuery { publisher: Some(id), ..query }
 }
 
+/// Whether so many tags, and so long ones, can be asked for together.
+pub fn fit_together<'tag>(limits: &Limits, tags: impl Iterator<Item = &'tag String>) -> bool {
+    let (count, length) = tags.fold((0, 0), |(count, length), tag| (count + 1, length + tag.chars().count()));
+    count <= limits.tags && length <= limits.tag_length.max(2 * limits.query_length)
+}
+
 /// What a call asks for, of whatever publisher.
 pub fn query(call: &Call) -> Result<SearchQuery> {
     let words = call.parameter("q").unwrap_or_default();
@@ -139,17 +145,16 @@ pub fn query(call: &Call) -> Result<SearchQuery> {
         .flat_map(|tags| tags.split(',').map(|tag| tag.trim().to_owned()).collect::<Vec<_>>())
         .filter(|tag| !tag.is_empty())
         .collect();
-    let most = call.app.settings.limits.tags;
-    if tags.len() > most {
-        return Err(invalid_parameter("tags", &format!("at most {most} tags can be asked for")));
+    let limits = &call.app.settings.limits;
+    if tags.len() > limits.tags {
+        return Err(invalid_parameter("tags", &format!("at most {} tags can be asked for", limits.tags)));
     }
     // No skill has a longer one, and each link of a page of results has all of them.
-    let longest = call.app.settings.limits.tag_length;
+    let longest = limits.tag_length;
     if tags.iter().any(|tag| tag.chars().count() > longest) {
         return Err(invalid_parameter("tags", &format!("a tag has at most {longest} characters")));
     }
-    let together = tags.iter().map(|tag| tag.chars().count()).sum::<usize>();
-    if together > 2 * call.app.settings.limits.query_length {
+    if !fit_together(limits, tags.iter()) {
         return Err(invalid_parameter("tags", "they are too long together: ask for fewer of them"));
     }
     let min_rating = call.parsed::<f64>("min_rating")?;

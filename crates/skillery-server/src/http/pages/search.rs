@@ -172,6 +172,11 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     };
     page_.frame.words.clone_from(&page_.query);
     page_.frame.part = "search";
+    // Nothing leads to what would be refused.
+    let limits = &call.app.settings.limits;
+    let may_add = |tag: &String| api::fit_together(limits, page_.tags.iter().chain([tag]));
+    let suggested = std::mem::take(&mut page_.suggested_tags);
+    page_.suggested_tags = suggested.into_iter().filter(|(tag, _)| page_.has(tag) || may_add(tag)).collect();
     // Each link has all that is asked for in it, which may be long.
     let fits = fitting_rows(page_.suggested_tags.iter(), ROOM_BESIDE, |(tag, _)| {
         LINK + show::weight(&page_.toggled(tag)) + show::weight(tag)

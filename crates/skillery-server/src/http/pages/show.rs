@@ -82,9 +82,9 @@ pub fn tag_weight(tag: &str) -> usize {
 /// The tags of a skill that a list shows: five, or fewer where they are long.
 pub fn few_tags(tags: &[String]) -> impl Iterator<Item = &String> {
     let mut room = 500_usize;
-    tags.iter().take(5).take_while(move |tag| {
+    tags.iter().take(5).filter(move |tag| {
         let left = room.checked_sub(tag_weight(tag));
-        room = left.unwrap_or(0);
+        room = left.unwrap_or(room);
         left.is_some()
     })
 }

@@ -106,7 +106,7 @@ impl ReportsPage {
         match (report.kind, report.said.as_deref()) {
             // There was none when it was reported.
             (ReportKind::Skill, Some("")) => "It has a release by now.",
-            (ReportKind::Skill, _) => "Another version is the newest by now.",
+            (ReportKind::Skill, _) => "That version is not the newest any more.",
             _ => "It says something else by now, or is not there any more.",
         }
     }

@@ -78,7 +78,7 @@ pub async fn show(call: &Call, frame: Frame, namespace: &Namespace) -> Result<Re
         frame: frame.titled(format!("Policies of {namespace}")).part("orgs"),
         versions,
         total: history.total,
-        pager: fit.pager(&Pages::of(app, &path, &[]), rows_of_page.limit),
+        pager: fit.pager(&Pages::of(app, &path, &[]).at_most(ROWS), rows_of_page.limit),
         now: app.environment.now(),
         head,
     })

@@ -65,15 +65,18 @@ fn words(facts: &[Fact]) -> Vec<String> {
 }
 
 /// Groups that were chosen. Boxes have one each; where there are many groups, names are typed one behind the other as well.
+/// No policy takes as many as are read here.
 fn groups(form: &Form) -> Vec<String> {
     let mut groups: Vec<String> = Vec::new();
     for name in form.all("groups").flat_map(|names| names.split([',', ' '])) {
-        if !name.is_empty() && !groups.iter().any(|known| known == name) {
+        if groups.len() < MOST_GROUPS && !name.is_empty() && !groups.iter().any(|known| known == name) {
             groups.push(name.to_owned());
         }
     }
     groups
 }
+
+const MOST_GROUPS: usize = 60;
 
 impl Typed {
     /// As if this policy had been typed.
