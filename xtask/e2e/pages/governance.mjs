@@ -333,7 +333,7 @@ async function reporting(page, world, scripts, mark) {
   await picture(page, world, scripts, mark, "reports");
   await publish("1.1.0");
   await page.reload();
-  must((await article.textContent()).includes("Another version is the newest by now."), "it is not said that there is another version");
+  must((await article.textContent()).includes("That version is not the newest any more."), "it is not said that there is another version");
   // What a browser asks for before it sends the form, the registry asks for as well.
   const done = article.getByLabel("What was done");
   await done.evaluate((input) => { input.required = false; });
