@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::furnish::Door;
@@ -25,7 +25,7 @@ pub struct Hooks {
 }
 
 impl Hooks {
-    /// Makes them where they are not there, and sees to what was sent to them.
+    /// Makes them where they are not there, and waits for a while for what was sent to them.
     pub fn of(registry: &Registry) -> Result<Self> {
         let url = format!("http://{}/hook", receiver()?);
         let mut door = Door::open(registry)?;
@@ -53,7 +53,11 @@ fn one(door: &mut Door, token: &str, url: &str, namespace: Option<&str>) -> Resu
     }
     let began = Instant::now();
     while arrived(door, token, &id)? < DELIVERIES {
-        ensure!(began.elapsed() < PATIENCE, "tests of the webhook {id} do not arrive");
+        // Those that wait stand on the page as well.
+        if began.elapsed() > PATIENCE {
+            eprintln!("not all tests of the webhook {id} have arrived after {} s", PATIENCE.as_secs());
+            break;
+        }
         thread::sleep(Duration::from_millis(50));
     }
     Ok(id)
