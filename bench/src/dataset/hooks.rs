@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use super::furnish::Door;
@@ -14,6 +14,7 @@ use crate::registry::Registry;
 const ALL: &str = "notifications/webhooks";
 /// Deliveries of each. Nobody tries webhooks more than ten times in a minute.
 const DELIVERIES: u64 = 5;
+/// For one test, and for a request to come whole.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The ids of a webhook of the first admin, and of one of the namespace `handbook`.
@@ -25,7 +26,7 @@ pub struct Hooks {
 }
 
 impl Hooks {
-    /// Makes them where they are not there, and waits for a while for what was sent to them.
+    /// Makes them where they are not there, and waits for what was sent to them.
     pub fn of(registry: &Registry) -> Result<Self> {
         let url = format!("http://{}/hook", receiver()?);
         let mut door = Door::open(registry)?;
@@ -48,17 +49,14 @@ fn one(door: &mut Door, token: &str, url: &str, namespace: Option<&str>) -> Resu
             made["id"].as_str().context("a webhook has no id")?.to_owned()
         }
     };
-    for _ in arrived(door, token, &id)?..DELIVERIES {
+    for number in arrived(door, token, &id)?..DELIVERIES {
+        // While one waits, a test is that one.
         door.change("POST", &format!("{ALL}/{id}/test"), token, &json!({}))?;
-    }
-    let began = Instant::now();
-    while arrived(door, token, &id)? < DELIVERIES {
-        // Those that wait stand on the page as well.
-        if began.elapsed() > PATIENCE {
-            eprintln!("not all tests of the webhook {id} have arrived after {} s", PATIENCE.as_secs());
-            break;
+        let began = Instant::now();
+        while arrived(door, token, &id)? <= number {
+            ensure!(began.elapsed() < PATIENCE, "a test of the webhook {id} does not arrive");
+            thread::sleep(Duration::from_millis(50));
         }
-        thread::sleep(Duration::from_millis(50));
     }
     Ok(id)
 }

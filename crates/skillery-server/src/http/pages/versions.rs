@@ -70,7 +70,7 @@ impl VersionsPage {
 pub async fn list(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let rows = call.page()?;
     let skill = skill::find(&call.app, &call.caller, id).await?;
-    let versions = api::seen(&call.app, &call.caller, &skill).await?;
+    let mut versions = api::seen(&call.app, &call.caller, &skill).await?;
     let mut header = Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "versions");
     header.versions = versions.len();
     let path = format!("/{}/versions", skill.id);
@@ -78,11 +78,12 @@ pub async fn list(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let reviews = waits.filter(|version| review::may_review(&call.caller, &skill.id, &version.publisher));
     let reviews: Vec<Version> = reviews.map(|version| version.version.clone()).collect();
     let fit = Fit::of(&versions, rows, said::ROOM, |version| version_weight(version, path.len()));
+    fit.cut(&mut versions);
     page(&VersionsPage {
         reviews,
         frame: frame.titled(format!("Versions of {}", skill.id)).part("skill"),
         pager: fit.pager(&Pages::of(&call.app, &path, &[]), rows.limit),
-        versions: versions.into_iter().skip(fit.rows.start).take(fit.rows.len()).collect(),
+        versions,
         now: call.app.environment.now(),
         header,
     })
@@ -115,14 +116,16 @@ pub async fn files(call: &Call, frame: Frame, id: &SkillId, version: &Version) -
     let (skill, row) = skill::with_files(&call.app, &call.caller, id, version).await?;
     let path = format!("/{}/versions/{version}/files", skill.id);
     let total = row.files.len();
-    let fit = Fit::of(&row.files, rows, said::ROOM, |file| file_weight(file, path.len()));
+    let mut files = row.files;
+    let fit = Fit::of(&files, rows, said::ROOM, |file| file_weight(file, path.len()));
+    fit.cut(&mut files);
     page(&FilesPage {
         frame: frame.titled(format!("Files of {} {version}", skill.id)).part("skill"),
         header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "version").of(version),
         version: version.clone(),
         total,
         pager: fit.pager(&Pages::of(&call.app, &path, &[]), rows.limit),
-        files: row.files.into_iter().skip(fit.rows.start).take(fit.rows.len()).collect(),
+        files,
     })
 }
 
