@@ -25,8 +25,9 @@ impl Registry {
     /// Starts it on this folder, and waits until it is ready.
     pub fn start(data: &Path) -> Result<Self> {
         let settings = places::kept("settings.toml")?;
-        // One user fills a log with ratings, and webhooks lead to this machine.
-        let text = "outbound_allow = [\"127.0.0.0/8\"]\n\n[limits]\ncomments_per_minute = 0\n";
+        // One user fills a log with ratings and looks at pages as fast as they come, and webhooks lead to this machine.
+        let text = "outbound_allow = [\"127.0.0.0/8\"]\n\n[limits]\ncomments_per_minute = 0\n\
+                    requests_per_second_per_token = 0\n";
         fs_err::write(&settings, text)?;
         Self::start_with("skillery", &places::skillery(), data, Some(&settings))
     }

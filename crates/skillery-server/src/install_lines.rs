@@ -39,6 +39,7 @@ pub fn install_lines(
         place.gemini(),
         place.opencode(),
         place.clawhub(),
+        place.openapm(),
         place.mcp(),
         place.git(),
         place.curl(),
@@ -165,6 +166,23 @@ impl Place<'_> {
             false => format!("CLAWHUB_REGISTRY={registry} {install}"),
         };
         line("clawhub", command, None).filter(|_| self.settings.surfaces.clawhub)
+    }
+
+    fn openapm(&self) -> Option<InstallLine> {
+        // It wants to be told which versions a project takes: those that are as good as the latest one, or this one alone.
+        let range = if self.is_pinned { "" } else { "^" };
+        let (base, id, version) = (self.base, &self.offer.id, &self.offer.row.version);
+        let command = format!(
+            "{{\"name\":\"mine\",\"version\":\"0.1.0\",\"registries\":{{\"skillery\":{{\"url\":\"{base}/apm\"}}}},\
+             \"dependencies\":{{\"apm\":[{{\"registry\":\"skillery\",\"id\":\"{id}\",\"version\":\"{range}{version}\"}}]}}}}"
+        );
+        let note = match self.needs_token {
+            true => format!(
+                "as `apm.yml`, behind `apm config set registry.skillery.url {base}/apm`; the token in `APM_REGISTRY_TOKEN_SKILLERY`"
+            ),
+            false => "as `apm.yml`, for `apm install` behind `apm experimental enable registries`".to_owned(),
+        };
+        line("openapm", command, Some(&note)).filter(|_| self.settings.surfaces.openapm)
     }
 
     fn mcp(&self) -> Option<InstallLine> {

@@ -18,6 +18,8 @@ use crate::shell::Say;
 const CALM: u64 = 300;
 /// Entries before the registry is killed.
 const CROWDED: u64 = 460;
+/// Few authors make the whole history, and rate much of what there is.
+const SETTINGS: &str = "[limits]\ncomments_per_minute = 0\n";
 /// Entries at the end: two full tiles of the lowest level, a partial one, and a partial one above.
 const END: u64 = 660;
 
@@ -49,7 +51,11 @@ impl World {
     pub(crate) fn make(program: &Path) -> Result<Self> {
         let folder = Folder::new("e2e")?;
         let data = folder.path().join("data");
-        let first = Registry::start(program, &data, "KILL")?;
+        let settings = folder.path().join("skillery.toml");
+        std::fs::write(&settings, SETTINGS)?;
+        let settings = settings.display().to_string();
+        let start = |data: &Path, signal| Registry::start_with(program, data, signal, &["--config", &settings]);
+        let first = start(&data, "KILL")?;
         let key = first.key()?;
         let key_file = folder.path().join("log.vkey");
         std::fs::write(&key_file, format!("{key}\n"))?;
@@ -62,8 +68,8 @@ impl World {
 
         let copy = folder.path().join("copy");
         Command::new("cp").arg("-a").arg(&data).arg(&copy).say_and_run()?;
-        let registry = Registry::start(program, &data, "TERM")?;
-        let fork = Registry::start(program, &copy, "TERM")?;
+        let registry = start(&data, "TERM")?;
+        let fork = start(&copy, "TERM")?;
         if registry.key()? != key || fork.key()? != key {
             bail!("the log has another key after a restart");
         }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::Scene;
 use super::desk::{Desk, must_be_gone};
 use super::matrix::{Operation, Row};
-use super::shelf::{ADDER, GREETER, NEXT, OFFERED, SHAKY, VAULT};
+use super::shelf::{ADDER, GREETER, NEXT, OFFERED, SHAKY, Shelf, VAULT};
 
 /// What it writes beside the files.
 const OWN: &[&str] = &[".apm-pin"];
@@ -29,6 +29,11 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         |desk: &Desk, skill: &str, version: &str| shelf.must_have(&folder(desk, skill), skill, version, OWN);
     desk.run(&["experimental", "enable", "registries"])?.done()?;
     row.cannot(Operation::Search, "it searches marketplaces of Git hosts, not registries");
+    row.step(Operation::Install, "the line of a skill's page", || {
+        told(desk, shelf, None, "^1.1.0")?;
+        install(desk)?.done()?;
+        has(desk, GREETER, "1.1.0")
+    });
     row.step(Operation::Install, "what a project asks for", || {
         want(desk, &shelf.url, &[(GREETER, "^1.0.0"), (ADDER, "^1.0.0")])?;
         install(desk)?.done()?;
@@ -37,7 +42,7 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
     row.step(Operation::Run, "a script", || shelf.must_run(desk, &folder(desk, GREETER), "1.1.0", OWN));
     let pinned = desk.project("pinned")?;
     row.step(Operation::Pin, "an exact version", || {
-        want(&pinned, &shelf.url, &[(GREETER, "1.0.0")])?;
+        told(&pinned, shelf, Some("1.0.0"), "1.0.0")?;
         install(&pinned)?.done()?;
         has(&pinned, GREETER, "1.0.0")
     });
@@ -89,6 +94,18 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         shelf.must_have(&folder, "made", "1.0.0", &[])
     });
     Ok(())
+}
+
+/// Writes what is told for this version of a skill, which is known to be this.
+fn told(desk: &Desk, shelf: &Shelf, version: Option<&str>, range: &str) -> Result<()> {
+    let text = format!(
+        "{{\"name\":\"mine\",\"version\":\"0.1.0\",\"registries\":{{\"skillery\":{{\"url\":\"{}/apm\"}}}},\
+         \"dependencies\":{{\"apm\":[{{\"registry\":\"skillery\",\"id\":\"{}\",\"version\":\"{range}\"}}]}}}}",
+        shelf.url,
+        shelf.id(GREETER)
+    );
+    shelf.must_tell("openapm", GREETER, version, &text)?;
+    Desk::write(&desk.path("apm.yml"), &text)
 }
 
 fn install(desk: &Desk) -> Result<super::desk::Said> {

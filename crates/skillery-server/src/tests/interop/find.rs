@@ -126,13 +126,14 @@ async fn lines_are_of_what_is_switched_on_and_at_the_public_address() {
     let answer = app.look("/api/v1/skills/acme/tool/install").await.is(200);
     let clients: Vec<_> =
         answer["lines"].as_array().unwrap().iter().map(|line| line["client"].as_str().unwrap()).collect();
-    assert_eq!(clients, ["skillery", "python", "npx-skills", "claude-code", "opencode", "mcp", "curl"]);
+    assert_eq!(clients, ["skillery", "python", "npx-skills", "claude-code", "opencode", "openapm", "mcp", "curl"]);
     assert!(shown(&answer).contains("npx skills add https://skills.example/registry/acme/tool\n"));
     let none = TestApp::with(|settings| {
         settings.surfaces.discovery = false;
         settings.surfaces.marketplace = false;
         settings.surfaces.git = false;
         settings.surfaces.clawhub = false;
+        settings.surfaces.openapm = false;
     })
     .await;
     none.publish("acme/tool", "1.0.0").await;
@@ -153,6 +154,7 @@ async fn the_lines_are_those_of_the_documentation() {
         ("copilot", "clients/marketplaces.md"),
         ("gemini", "clients/gemini.md"),
         ("opencode", "clients/opencode.md"),
+        ("openapm", "clients/openapm.md"),
         ("mcp", "clients/mcp.md"),
         ("clawhub", "clients/clawhub.md"),
         ("git", "clients/git.md"),
