@@ -2,23 +2,13 @@
 // so that what one run has made is in the way of no other.
 
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
-import { call, signIn, signOut, status, unsubscribing } from "./steps.mjs";
+import { call, signIn, signOut, status, sure, unsubscribing } from "./steps.mjs";
 import { must } from "./watch.mjs";
 
 const run = promisify(execFile);
 const main = (page) => page.getByRole("main");
-
-/// Answers the question whether something shall really be taken away; first no, then yes.
-async function sure(page, ask, question, button) {
-  await ask();
-  await page.getByRole("heading", { name: question }).waitFor();
-  await main(page).getByRole("link", { name: "Not now" }).click();
-  await page.getByRole("heading", { name: question }).waitFor({ state: "detached" });
-  await ask();
-  await page.getByRole("heading", { name: question }).waitFor();
-  await main(page).getByRole("button", { name: button, exact: true }).click();
-}
 
 export async function tokens(page, world, scripts, mark) {
   const label = `builds ${mark}`;
@@ -45,17 +35,29 @@ export async function tokens(page, world, scripts, mark) {
   must(await status(page, world, token) === 401, "the token works on");
 }
 
+/// A new key of this name, as people make one.
+async function newKey(world, name) {
+  const file = `${world.folder}/${name}`;
+  await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", name, "-f", file]);
+  const [hidden, open] = [readFileSync(file, "utf8"), readFileSync(`${file}.pub`, "utf8")];
+  return { file, hidden, open };
+}
+
+/// What the line prints that signs with a key: it works as it stands on the page.
+async function signed(page, { file }) {
+  const line = await main(page).locator(".command code").first().textContent();
+  const { stdout } = await run("sh", ["-c", line.replace("~/.ssh/id_ed25519", file)]);
+  return stdout;
+}
+
 export async function keys(page, world, scripts, mark) {
-  const file = `${world.folder}/key-${mark}`;
-  await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", mark, "-f", file]);
-  const { stdout: hidden } = await run("cat", [file]);
-  const { stdout: open } = await run("cat", [`${file}.pub`]);
+  const key = await newKey(world, `key-${mark}`);
   await signIn(page, world, "ben", "/account/keys");
   const form = page.getByRole("form", { name: "Enrol a key" });
-  await form.getByLabel("Public key").fill(hidden);
+  await form.getByLabel("Public key").fill(key.hidden);
   await form.getByRole("button", { name: "Go on" }).click();
   await form.getByRole("alert").filter({ hasText: "private key" }).waitFor();
-  await form.getByLabel("Public key").fill(open);
+  await form.getByLabel("Public key").fill(key.open);
   await form.getByLabel("What you call it").fill(`laptop ${mark}`);
   await form.getByRole("button", { name: "Go on" }).click();
   await page.getByRole("heading", { name: "Show that you have the key" }).waitFor();
@@ -63,16 +65,95 @@ export async function keys(page, world, scripts, mark) {
   await signature.fill("-----BEGIN SSH SIGNATURE-----\nnone\n-----END SSH SIGNATURE-----");
   await page.getByRole("button", { name: "Enrol the key" }).click();
   await main(page).getByRole("alert").waitFor();
-  // The line works as it stands there.
-  const line = await main(page).locator(".command code").first().textContent();
-  const { stdout: signed } = await run("sh", ["-c", line.replace("~/.ssh/id_ed25519", file)]);
-  await signature.fill(signed);
+  await signature.fill(await signed(page, key));
   await page.getByRole("button", { name: "Enrol the key" }).click();
   await page.getByText("The key is enrolled.").waitFor();
   const item = main(page).getByRole("listitem").filter({ hasText: `laptop ${mark}` });
   await sure(page, () => item.getByRole("button", { name: /^Revoke/ }).click(), /^Revoke the key/, "Revoke");
   await page.getByText("The key is revoked.").waitFor();
   must((await item.first().textContent()).includes("revoked"), "it is not shown as revoked");
+}
+
+/// A field that was refused: why stands beside it, and what was typed stays in it.
+async function refused(page, field, typed, why) {
+  await main(page).getByRole("alert").filter({ hasText: why }).waitFor();
+  must(await field.getAttribute("aria-invalid") === "true", `“${why}” is said of another field`);
+  const beside = await page.locator(`#${await field.getAttribute("aria-describedby")}`).textContent();
+  must(beside.includes(why), `beside the field stands ${beside}`);
+  must((await field.inputValue()).trim() === typed.trim(), "what was typed is lost");
+}
+
+/// A key that certifies those of an org's members: an admin of the org enrols it and revokes it, members see it, and strangers do not.
+export async function authorities(page, world, scripts, mark) {
+  const [org, label] = [`keyed-${mark}`, `authority ${mark}`];
+  const [key, strange] = [await newKey(world, `authority-${mark}`), await newKey(world, `strange-${mark}`)];
+  const [, fingerprint] = (await run("ssh-keygen", ["-l", "-f", `${key.file}.pub`])).stdout.split(" ");
+  await call(page, world, "ada", "POST", "/orgs", { name: org });
+  await call(page, world, "ada", "PUT", `/orgs/${org}/members/ben`, { role: "admin" });
+  await signIn(page, world, "ben", `/orgs/${org}`);
+  await main(page).getByRole("link", { name: "Authorities" }).click();
+  const title = page.getByRole("heading", { name: `Authorities of ${org}`, exact: true });
+  await title.waitFor();
+  await page.getByRole("heading", { name: "There are none" }).waitFor();
+
+  const form = page.getByRole("form", { name: "Enrol a key" });
+  const [open, called] = [form.getByLabel("Public key"), form.getByLabel("What you call it")];
+  const goOn = async (line) => {
+    await open.fill(line);
+    await called.fill(label);
+    await form.getByRole("button", { name: "Go on" }).click();
+  };
+  const bad = `ssh-ed25519 no-base64 ${mark}`;
+  await goOn(bad);
+  await refused(page, open, bad, "its second word is not base64");
+  must(await called.inputValue() === label, "what it is called is lost");
+
+  // What another key has signed does not show that one has this one.
+  const signature = page.getByLabel("What the line prints");
+  const enrol = async (text) => {
+    await signature.fill(text);
+    await page.getByRole("button", { name: "Enrol the key" }).click();
+  };
+  const step = page.getByRole("heading", { name: "Show that you have the key" });
+  await goOn(key.open);
+  await step.waitFor();
+  const other = await signed(page, strange);
+  await enrol(other);
+  await refused(page, signature, other, `and ${fingerprint} is expected`);
+  await title.waitFor();
+  await enrol(await signed(page, key));
+  await page.getByText("The key is enrolled.").waitFor();
+  await title.waitFor();
+  const item = main(page).getByRole("listitem").filter({ hasText: fingerprint });
+  must((await item.textContent()).includes(label), "it is not said what it is called");
+  const { keys: held } = await call(page, world, "ada", "GET", `/keys?org=${org}`);
+  must(held.length === 1 && held[0].fingerprint === fingerprint && !held[0].revoked_at, `the org has ${JSON.stringify(held)}`);
+  await page.goto(`${world.url}/account/keys`);
+  await page.getByRole("heading", { name: "Keys that you sign with" }).waitFor();
+  must(!(await main(page).textContent()).includes(fingerprint), "it is a key of who has enrolled it");
+  await signOut(page);
+
+  const path = `/account/keys?org=${org}`;
+  await signIn(page, world, "dan");
+  must((await page.goto(world.url + path)).status() === 404, "a stranger is told of an org's keys");
+  await call(page, world, "ada", "PUT", `/orgs/${org}/members/dan`, { role: "reader" });
+  await page.goto(world.url + path);
+  await item.waitFor();
+  must((await main(page).textContent()).includes("may enrol none"), "it is not said that this token enrols nothing");
+  must(await form.count() === 0 && await item.getByRole("button").count() === 0, "who only reads is offered to change something");
+  await signOut(page);
+
+  await signIn(page, world, "ben", path);
+  await sure(page, () => item.getByRole("button", { name: `Revoke ${fingerprint}` }).click(), `Revoke the key ${fingerprint}?`, "Revoke");
+  await page.getByText("The key is revoked.").waitFor();
+  await title.waitFor();
+  must(await item.getByText("revoked", { exact: true }).count() === 1, "it is not shown as revoked");
+  must(await item.getByRole("button").count() === 0, "what is revoked is offered to be revoked");
+  await goOn(key.open);
+  await step.waitFor();
+  const again = await signed(page, key);
+  await enrol(again);
+  await refused(page, signature, again, `${fingerprint} is enrolled, or was`);
 }
 
 export async function org(page, world, scripts, mark) {
@@ -302,6 +383,6 @@ export async function copying(page, world, scripts) {
   await other.close();
 }
 
-export const DESK = { tokens, keys, org, admins, mailed, managing, copying };
+export const DESK = { tokens, keys, authorities, org, admins, mailed, managing, copying };
 /// What a refused form of a flow is answered with.
-export const REFUSED = { tokens: [400], keys: [422], org: [404, 422], admins: [404, 409, 422], mailed: [422] };
+export const REFUSED = { tokens: [400], keys: [422], authorities: [404, 409, 422], org: [404, 422], admins: [404, 409, 422], mailed: [422] };

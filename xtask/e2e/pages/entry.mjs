@@ -6,7 +6,7 @@ import { openSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { promisify } from "node:util";
 import { CLIENT, identityProvider, STUMBLING, subject, TITLE, WHY_NOT } from "./provider.mjs";
-import { call, signIn, signOut } from "./steps.mjs";
+import { call, signIn, signOut, sure } from "./steps.mjs";
 import { must, ran } from "./watch.mjs";
 
 const run = promisify(execFile);
@@ -225,6 +225,98 @@ async function astray(page, world, scripts, mark) {
   must(await page.getByRole("main").getByRole("link", { name: /^Sign in/ }).count() === 0, "a provider is offered where there is none");
 }
 
+/// Finds this user among all, as the admin of the registry.
+const found = (page, world, name) => page.goto(`${world.provider}/admin/users?q=${name}`);
+/// What stands there of the user.
+const listed = (page, name) => page.getByRole("row").filter({ has: page.getByText(name, { exact: true }) });
+
+/// Says whose account at the provider this is, as the admin of the registry does.
+async function say(page, world, name, account) {
+  await found(page, world, name);
+  const row = listed(page, name);
+  await row.locator("summary").click();
+  await row.getByLabel(`Subject of ${name} at the provider`).fill(subject(account));
+  await row.getByRole("button", { name: "Link", exact: true }).click();
+}
+
+/// An admin says on a page whose an account is: who has it is that user, until another account is the user's, or the user is switched off. Accounts are
+/// called otherwise than users, so that nothing but the link says who somebody is.
+async function linked(page, world, scripts, mark) {
+  const [name, heir] = [`linked-${mark}`, `heir-${mark}`];
+  const [account, later] = [`desk of ${mark}`, `home of ${mark}`];
+  const other = await page.context().browser().newContext({ javaScriptEnabled: scripts, viewport: page.viewportSize() });
+  try {
+    const person = await other.newPage();
+    const arrive = async (account) => {
+      await leave(person, world, "/account");
+      await answer(person, account);
+    };
+    const isLetIn = async (account, name) => {
+      await arrive(account);
+      await person.getByText("You are signed in.").waitFor();
+      const own = person.getByRole("main").getByRole("heading", { level: 1, name, exact: true });
+      must(await isIn(person, name) && await own.count() === 1, `who has the account “${account}” is not ${name}`);
+    };
+    const isKeptOut = async (account, why) => {
+      await arrive(account);
+      await alerted(person, why);
+      must(await isOut(person), `who has the account “${account}” is signed in`);
+    };
+
+    await signIn(page, at(world, "provider"), "admin");
+    const make = page.getByRole("form", { name: "Make a user" });
+    for (const user of [name, heir]) {
+      await page.goto(`${world.provider}/admin/users`);
+      await make.getByLabel("Name").fill(user);
+      await make.getByRole("button", { name: "Make the user" }).click();
+      await page.getByText("The user is made.").waitFor();
+    }
+    await isKeptOut(account, `nobody here is linked with \`${subject(account)}\``);
+    await say(page, world, name, account);
+    await page.getByText("Saved.").waitFor();
+    await say(page, world, heir, account);
+    await alerted(page, "the account belongs to another user");
+    await isLetIn(account, name);
+    const kept = await person.goto(`${world.provider}/admin/users`);
+    must(kept.status() === 403, `who is no admin is answered with ${kept.status()}`);
+
+    const off = async () => {
+      await found(page, world, name);
+      await listed(page, name).getByRole("button", { name: `Switch off ${name}` }).click();
+    };
+    await sure(page, off, `Switch ${name} off?`, "Switch off");
+    await page.getByText("Saved.").waitFor();
+    await found(page, world, name);
+    must(await listed(page, name).getByText("switched off", { exact: true }).count() === 1, "it is not said who is switched off");
+    await person.goto(world.provider);
+    must(await isOut(person), "who is switched off goes on");
+    await isKeptOut(account, "the user is switched off");
+    await listed(page, name).getByRole("button", { name: `Switch on ${name}` }).click();
+    await page.getByText("Saved.").waitFor();
+    await isLetIn(account, name);
+    await signOut(person);
+
+    // Another account takes the place of the one before, which is anybody's then.
+    await say(page, world, name, later);
+    await page.getByText("Saved.").waitFor();
+    await isKeptOut(account, `nobody here is linked with \`${subject(account)}\``);
+    await isLetIn(later, name);
+    await say(page, world, heir, account);
+    await page.getByText("Saved.").waitFor();
+    await isLetIn(account, heir);
+    // The form is no wider than a phone.
+    await listed(page, "admin").locator("summary").click();
+  } finally {
+    await other.close();
+  }
+}
+
+/// Looks at the form that says whose an account is.
+export async function linkForm(page, world) {
+  await signIn(page, at(world, "provider"), "admin", "/admin/users");
+  await page.getByRole("main").locator("summary").first().click();
+}
+
 // ---- By a link
 
 /// What the first start says, done as it says it: the admin is signed in, once.
@@ -337,13 +429,13 @@ async function closed(page, world) {
 /// Signs in where only those are answered who are.
 export const signInInside = (page, world) => signIn(page, at(world, "closed"), "admin", "/inside/first");
 
-export const ENTRY = { provided, forged, declined, astray, opened, closed };
+export const ENTRY = { provided, forged, declined, astray, linked, opened, closed };
 /// What a refused form of a flow is answered with.
-export const ENTRY_REFUSED = { forged: 422, declined: 422 };
+export const ENTRY_REFUSED = { forged: 422, declined: 422, linked: 409 };
 /// What a flow may ask, where that is not the first registry alone.
 export const ENTRY_ASKS = {
   ...Object.fromEntries(["provided", "forged", "declined"].map((name) => [name, ["provider", "issuer"]])),
-  astray: ["provider", "issuer", "closed"], opened: ["closed"], closed: ["closed"],
+  astray: ["provider", "issuer", "closed"], linked: ["provider"], opened: ["closed"], closed: ["closed"],
 };
 /// The account at whose sign-in the provider stumbles.
 export { STUMBLING };

@@ -6,7 +6,7 @@
 // `scripts` says that there is no such thing without them. `at` is another registry: `empty` has nothing in it, `provider` has a
 // provider of identities, `closed` answers signed-in callers only; `asks` is what else may be asked for something.
 
-import { answer, leave, signInInside, STUMBLING, tooLate, usedLink } from "./entry.mjs";
+import { answer, leave, linkForm, signInInside, STUMBLING, tooLate, usedLink } from "./entry.mjs";
 import { call, unsubscribing } from "./steps.mjs";
 
 const press = (page, name, within = page.getByRole("main")) => within.getByRole("button", { name }).first().click();
@@ -195,6 +195,7 @@ export const PAGES = [
     await leave(page, world);
     await answer(page, STUMBLING);
   } },
+  { name: "admin-users-link", at: "provider", path: "/login", has: "Subject of admin at the provider", before: linkForm },
   { name: "login-provider-none", path: "/login/oidc", status: 404, has: "<h1" },
   { name: "closed-home", at: "closed", path: "/", has: 'name="next" value="/"' },
   { name: "closed-skill", at: "closed", path: "/inside/first", has: 'name="next" value="/inside/first"' },

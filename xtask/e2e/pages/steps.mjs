@@ -17,6 +17,17 @@ export async function signOut(page) {
   await page.getByText("You are signed out.").waitFor();
 }
 
+/// Answers the question whether something shall really be taken away; first no, then yes.
+export async function sure(page, ask, question, button) {
+  await ask();
+  await page.getByRole("heading", { name: question }).waitFor();
+  await page.getByRole("main").getByRole("link", { name: "Not now" }).click();
+  await page.getByRole("heading", { name: question }).waitFor({ state: "detached" });
+  await ask();
+  await page.getByRole("heading", { name: question }).waitFor();
+  await page.getByRole("main").getByRole("button", { name: button, exact: true }).click();
+}
+
 /// Publishes or decides as a program does.
 export async function call(page, world, who, method, path, data, headers = {}) {
   const answer = await page.request.fetch(`${world.url}/api/v1${path}`, {
