@@ -15,7 +15,7 @@ use super::form::{Form, unknown};
 use super::frame::{Frame, see_other, with_status};
 use super::markdown::{self, Rendered};
 use super::pager::{Pager, Pages};
-use super::said::{self, Hiding, Open, field, report};
+use super::said::{self, Hiding, Open, RoomLeft, field, report};
 use super::skill::Header;
 use super::{notice, place, show};
 use crate::access::Caller;
@@ -217,20 +217,13 @@ async fn render(
         open: &open,
         texts: &texts,
         asked: &asked,
-        room: said::ROOM.saturating_sub(tried.weight()),
+        room: RoomLeft(said::ROOM.saturating_sub(tried.weight())),
     };
     let parent = thread.as_ref().map_or_else(String::new, |thread| thread.id.clone());
-    let given = found.comments.len();
     let Fits { thread, comments, taken } = fitting.all(thread, found.comments);
-    let end = rows.offset + taken;
-    let next = match taken < given {
-        true => Some(end).filter(|end| *end <= app.settings.limits.page_offset),
-        false => found.next.and_then(|next| usize::try_from(next).ok()),
-    };
     let query = [("thread", parent.as_str()), ("hidden", if is_hidden { "true" } else { "" })];
-    let previous = (rows.offset > 0).then(|| rows.offset.saturating_sub(ROWS));
     let path = format!("/{}/comments", skill.id);
-    let pager = Pages::of(app, &path, &query).usually(ROWS).at("offset", ROWS, previous, next);
+    let pager = Pages::of(app, &path, &query).usually(ROWS).ending_at(rows.offset + taken, rows, found.total);
     let mut header = Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "comments");
     header.comments = if which == Which::Threads { found.total } else { 0 };
     let template = CommentsPage {
@@ -266,20 +259,19 @@ fn if_there<T>(found: Result<T>) -> Result<Option<T>> {
 
 /// The newest of these that there is room for, long ones by their beginning, and whether that is all.
 fn newest(texts: Vec<CommentText>) -> (Vec<CommentText>, bool) {
-    let (mut room, mut is_all) = (said::ROOM / 2, true);
+    let mut row = RoomLeft(said::ROOM / 2).row(None);
     let mut kept = Vec::with_capacity(texts.len());
-    for CommentText { text, until } in texts.into_iter().rev() {
-        if room < LITTLE {
-            is_all = false;
+    for mut former in texts.into_iter().rev() {
+        if row.left() < LITTLE {
+            row.is_cut = true;
             break;
         }
-        let (text, is_whole) = said::fitting(&text, room, true);
-        room = room.saturating_sub(said::weight(&text) + AROUND_FORMER);
-        is_all &= is_whole;
-        kept.push(CommentText { text, until });
+        row.cut(&mut former.text);
+        row.used += AROUND_FORMER;
+        kept.push(former);
     }
     kept.reverse();
-    (kept, is_all)
+    (kept, !row.is_cut)
 }
 
 /// What stands on a page, as far as there is room.
@@ -296,8 +288,7 @@ struct Fitting<'page> {
     texts: &'page [CommentText],
     /// The id of the comment that is asked for: it goes as far as there is room, before all others.
     asked: &'page str,
-    /// Bytes of HTML that are left.
-    room: usize,
+    room: RoomLeft,
 }
 
 /// What fits.
@@ -314,20 +305,17 @@ impl Fitting<'_> {
         let asked = comments.iter().find(|comment| comment.id == self.asked).cloned();
         let mut asked = asked.and_then(|comment| self.add(comment, true));
         let thread = thread.and_then(|comment| self.add(comment, true));
-        let mut shown: Vec<Shown> = Vec::with_capacity(comments.len());
-        for mut comment in comments {
+        let laid_out = comments.into_iter().enumerate().map_while(|(place, mut comment)| {
             let replies = std::mem::take(&mut comment.replies);
-            let next = match asked.take_if(|asked| asked.comment.id == comment.id) {
-                Some(asked) => Some(asked),
-                None => self.add(comment, shown.is_empty() && asked.is_none()),
-            };
-            let Some(mut next) = next else { break };
+            let ready = asked.take_if(|asked| asked.comment.id == comment.id);
+            let mut next = ready.or_else(|| self.add(comment, place == 0 && asked.is_none()))?;
             next.replies = replies.into_iter().map_while(|reply| self.add(reply, false)).collect();
-            shown.push(next);
-        }
-        let taken = shown.len();
-        shown.extend(asked);
-        Fits { thread, comments: shown, taken }
+            Some(next)
+        });
+        let mut comments: Vec<Shown> = laid_out.collect();
+        let taken = comments.len();
+        comments.extend(asked);
+        Fits { thread, comments, taken }
     }
 
     /// A comment; none where there is no room for it, unless it has to be there.
@@ -335,33 +323,25 @@ impl Fitting<'_> {
         comment.replies.clear();
         let is_own = self.viewer.is_some() && comment.author.as_deref() == self.viewer;
         let is_asked = comment.id == self.asked;
-        let has_room = is_asked && self.room > said::ROOM / 2;
-        if let Some(why) = comment.hidden_reason.as_mut().filter(|_| !has_room) {
-            *why = show::clipped(why, said::BEGINNING);
-        }
-        let around = self.around(&comment, is_own);
-        let left = self.room.saturating_sub(around);
-        let room = if is_asked { left } else { left.min(said::ROOM / 4) };
+        let mut row = self.room.row((!is_asked).then_some(said::ROOM / 4));
+        row.cut_reason(&mut comment.hidden_reason);
+        row.used += self.around(&comment, is_own);
         let mut html = comment.text.as_deref().map(|text| said_in(self.app, text));
-        let heavy = html.take_if(|html| html.len() > room);
-        let plain = comment.text.as_deref().filter(|_| heavy.is_some());
-        let plain = plain.map(|text| said::fitting(text, room, is_asked));
-        let weight = html.as_ref().map_or(0, |html| html.len())
-            + plain.as_ref().map_or(0, |(text, _)| said::weight(text))
-            + around;
-        if weight > self.room && !has_to {
-            return None;
-        }
-        self.room = self.room.saturating_sub(weight);
+        let heavy = html.take_if(|html| html.len() > row.left_for_text());
+        row.used += html.as_ref().map_or(0, |html| html.len());
+        let plain = comment.text.clone().filter(|_| heavy.is_some()).map(|mut text| {
+            row.cut(&mut text);
+            (text, !row.is_cut)
+        });
         let texts = if comment.id == self.open.at { self.texts.to_vec() } else { Vec::new() };
-        Some(Shown { html, plain, is_own, is_asked, texts, replies: Vec::new(), comment })
+        let shown = Shown { html, plain, is_own, is_asked, texts, replies: Vec::new(), comment };
+        self.room.take(&row, has_to).then_some(shown)
     }
 
-    /// Bytes of HTML around what a comment says, at most nearly.
+    /// Bytes of HTML around what a comment says and why it is hidden, at most nearly.
     fn around(&self, comment: &Comment, is_own: bool) -> usize {
         let (link, form) = (200 + self.id, 380 + self.id);
         let mut bytes = 600 + 2 * self.id + 3 * comment.author.as_ref().map_or(0, String::len);
-        bytes += comment.hidden_reason.as_deref().map_or(0, show::weight);
         if self.may_say {
             bytes += 2 * link + if is_own { form } else { 0 };
         }

@@ -46,7 +46,11 @@ impl<'list> Pages<'list> {
 
     /// By how many rows are before a page, of so many in all.
     pub fn by_offset(&self, rows: Page, total: u64) -> Pager {
-        let end = rows.offset.saturating_add(rows.limit);
+        self.ending_at(rows.offset.saturating_add(rows.limit), rows, total)
+    }
+
+    /// The same of a page that ends at this row, where there was no room for more: the one behind begins there.
+    pub fn ending_at(&self, end: usize, rows: Page, total: u64) -> Pager {
         let has_next = (end as u64) < total && end <= self.most;
         let previous = (rows.offset > 0).then(|| rows.offset.saturating_sub(rows.limit));
         self.at("offset", rows.limit, previous, has_next.then_some(end))
@@ -176,6 +180,10 @@ mod tests {
         // Nobody goes in a circle, and nobody further than is answered.
         assert_eq!(told((0, 3), 20), both("", ""));
         assert_eq!(told((20, 100), 500).1, "");
+        // There was no room for more rows.
+        let cut = |end, total| pages.ending_at(end, Page { limit: 20, offset: 40 }, total).next;
+        assert_eq!(cut(43, 44), Some("/a?q=x+y&offset=43".to_owned()));
+        assert_eq!([cut(43, 43), cut(101, 500)], [None, None]);
         let cursor = Pages { path: "/log", query: &[], usual: 50, most: 100 }.at("before", 50, None, Some(7));
         assert_eq!(cursor, Pager { previous: None, next: Some("/log?before=7".to_owned()) });
     }

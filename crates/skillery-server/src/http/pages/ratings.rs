@@ -13,7 +13,7 @@ use super::desk::tried::Tried;
 use super::form::{Form, unknown};
 use super::frame::{Frame, see_other, with_status};
 use super::pager::{Pager, Pages, first};
-use super::said::{self, Hiding, Open, field, report};
+use super::said::{self, Hiding, Open, RoomLeft, field, report};
 use super::skill::Header;
 use super::{notice, place, show};
 use crate::access::Caller;
@@ -157,7 +157,7 @@ async fn render(
         is_moderator: caller.require_role(Scope::Admin, Role::Admin, &namespace).is_ok(),
         asked: &open.at,
         cut: HashSet::new(),
-        room: said::ROOM,
+        room: RoomLeft(said::ROOM),
     };
     // Whose review is asked for stands first where it is not on the page, wherever it would stand.
     let asked = match ratings.reviews.iter().find(|review| review.author == open.at) {
@@ -173,15 +173,9 @@ async fn render(
         _ if open.form == "answer" && fitting.may_answer => answer.as_str(),
         _ => "",
     };
-    fitting.room = fitting.room.saturating_sub(show::weight(typed).max(tried.weight()));
-    let given = ratings.reviews.len();
+    fitting.room = RoomLeft(said::ROOM.saturating_sub(show::weight(typed).max(tried.weight())));
     let (reviews, taken) = fitting.all(asked, std::mem::take(&mut ratings.reviews));
     ratings.reviews = reviews;
-    let end = rows.offset + taken;
-    let next = match taken < given {
-        true => Some(end).filter(|end| *end <= app.settings.limits.page_offset),
-        false => ratings.next.and_then(|next| usize::try_from(next).ok()),
-    };
     let Fitting { may_rate, may_answer, is_moderator, cut, .. } = fitting;
     let mut header = Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "ratings");
     header.ratings = ratings.count;
@@ -190,9 +184,8 @@ async fn render(
         (stars, number, number * 100 / ratings.count.max(1))
     };
     let usual = app.settings.limits.default_page_rows;
-    let previous = (rows.offset > 0).then(|| rows.offset.saturating_sub(rows.limit));
     let path = format!("/{}/ratings", skill.id);
-    let pager = Pages::of(app, &path, &[]).at("offset", rows.limit, previous, next);
+    let pager = Pages::of(app, &path, &[]).ending_at(rows.offset + taken, rows, ratings.count as u64);
     let template = RatingsPage {
         frame: frame.titled(format!("Ratings of {}", skill.id)).part("skill"),
         header,
@@ -228,23 +221,18 @@ struct Fitting<'page> {
     /// The user whose review is asked for: it goes as far as there is room, before all others.
     asked: &'page str,
     cut: HashSet<String>,
-    /// Bytes of HTML that are left.
-    room: usize,
+    room: RoomLeft,
 }
 
 impl Fitting<'_> {
     /// The one that is asked for, or one at least, and as many of the page as there is room for; and how many of the page these are.
     fn all(&mut self, asked: Option<Review>, reviews: Vec<Review>) -> (Vec<Review>, usize) {
         let mut asked = asked.and_then(|review| self.add(review, true));
-        let mut shown: Vec<Review> = Vec::with_capacity(reviews.len() + 1);
-        for review in reviews {
-            let next = match asked.take_if(|asked| asked.author == review.author) {
-                Some(asked) => Some(asked),
-                None => self.add(review, shown.is_empty() && asked.is_none()),
-            };
-            let Some(next) = next else { break };
-            shown.push(next);
-        }
+        let laid_out = reviews.into_iter().enumerate().map_while(|(place, review)| {
+            let ready = asked.take_if(|asked| asked.author == review.author);
+            ready.or_else(|| self.add(review, place == 0 && asked.is_none()))
+        });
+        let mut shown: Vec<Review> = laid_out.collect();
         let taken = shown.len();
         shown.splice(0..0, asked);
         (shown, taken)
@@ -253,39 +241,23 @@ impl Fitting<'_> {
     /// A review; none where there is no room for it, unless it has to be there.
     fn add(&mut self, mut review: Review, has_to: bool) -> Option<Review> {
         let is_asked = review.author == self.asked;
-        let has_room = is_asked && self.room > said::ROOM / 2;
-        if let Some(why) = review.hidden_reason.as_mut().filter(|_| !has_room) {
-            *why = show::clipped(why, said::BEGINNING);
-        }
-        let around = self.around(&review);
-        let mut weight = around;
-        let texts = [Some(&mut review.text), review.answer.as_mut().map(|answer| &mut answer.text)];
-        let mut is_cut = false;
-        for text in texts.into_iter().flatten() {
-            let left = self.room.saturating_sub(weight);
-            let room = if is_asked { left } else { left.min(said::ROOM / 8) };
-            let (start, is_whole) = said::fitting(text, room, is_asked);
-            weight += said::weight(&start);
-            is_cut |= !is_whole;
-            *text = start;
-        }
-        if weight > self.room && !has_to {
-            return None;
-        }
-        self.room = self.room.saturating_sub(weight);
-        if is_cut {
+        let mut row = self.room.row((!is_asked).then_some(said::ROOM / 8));
+        row.cut_reason(&mut review.hidden_reason);
+        row.used += self.around(&review);
+        row.cut(&mut review.text);
+        review.answer.iter_mut().for_each(|answer| row.cut(&mut answer.text));
+        if row.is_cut {
             self.cut.insert(review.author.clone());
         }
-        Some(review)
+        self.room.take(&row, has_to).then_some(review)
     }
 
-    /// Bytes of HTML around what a review and the answer to it say, at most nearly.
+    /// Bytes of HTML around what a review and the answer to it say and why it is hidden, at most nearly.
     fn around(&self, review: &Review) -> usize {
         let name = review.author.len();
         let (link, form) = (140 + self.id + 2 * name, 370 + self.id + name);
         let mut bytes = 600 + self.id + 4 * name;
         bytes += review.answer.as_ref().map_or(0, |answer| 250 + answer.author.len());
-        bytes += review.hidden_reason.as_deref().map_or(0, show::weight);
         if self.may_answer {
             bytes += link + if review.answer.is_some() { form } else { 0 };
         }

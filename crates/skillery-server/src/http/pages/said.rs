@@ -1,5 +1,5 @@
 //! What comments and reviews have in common on pages: which form is open, where, what a form reports, what may be done about what
-//! is hidden, and how much of a text there is room for.
+//! is hidden, and how much of it there is room for.
 
 use skillery_core::SkillId;
 use skillery_core::api::ReportRequest;
@@ -17,7 +17,7 @@ use crate::text::invalid;
 /// with all that is around it.
 pub const ROOM: usize = 53_000;
 /// Characters that are shown of a text for which there is no more room.
-pub const BEGINNING: usize = 300;
+const BEGINNING: usize = 300;
 
 /// Which form is open, and at which comment, or at whose review.
 #[derive(Default)]
@@ -87,5 +87,118 @@ pub fn fitting(text: &str, room: usize, is_asked: bool) -> (String, bool) {
     match show::cut(text, most) {
         Some((start, _)) if weight(text) > room => (format!("{start}…"), false),
         _ => (text.to_owned(), true),
+    }
+}
+
+/// Bytes of HTML that are left on a page for rows of what people say.
+pub struct RoomLeft(pub usize);
+
+impl RoomLeft {
+    /// A row that is to be laid out here, whose texts have so many bytes each at most; none where the row is asked for, so that its
+    /// texts go as far as there is room.
+    pub fn row(&self, of_text: Option<usize>) -> Row {
+        Row { room: self.0, used: 0, of_text, is_cut: false }
+    }
+
+    /// Whether the row stands on the page: where there is room for it, or where it has to be there. It takes its room then.
+    pub fn take(&mut self, row: &Row, has_to: bool) -> bool {
+        let stands = has_to || row.used <= self.0;
+        if stands {
+            self.0 = self.0.saturating_sub(row.used);
+        }
+        stands
+    }
+}
+
+/// How much a row takes of the room that is left on a page.
+pub struct Row {
+    /// Bytes of HTML that were left before it.
+    room: usize,
+    /// Bytes of HTML that it takes so far.
+    pub used: usize,
+    /// Bytes of HTML that each of its texts has at most; none where it is asked for.
+    of_text: Option<usize>,
+    /// Whether something of it had no room.
+    pub is_cut: bool,
+}
+
+impl Row {
+    /// Bytes that are left behind it.
+    pub fn left(&self) -> usize {
+        self.room.saturating_sub(self.used)
+    }
+
+    /// Bytes that its next text may take.
+    pub fn left_for_text(&self) -> usize {
+        self.of_text.map_or(self.left(), |most| most.min(self.left()))
+    }
+
+    /// Adds a plain text as far as there is room for it.
+    pub fn cut(&mut self, text: &mut String) {
+        let (start, is_whole) = fitting(text, self.left_for_text(), self.of_text.is_none());
+        self.used += weight(&start);
+        self.is_cut |= !is_whole;
+        *text = start;
+    }
+
+    /// Adds why it is hidden, which is whole where the row is asked for and more than half of a page is left.
+    pub fn cut_reason(&mut self, reason: &mut Option<String>) {
+        let Some(reason) = reason else { return };
+        if self.of_text.is_some() || self.room <= ROOM / 2 {
+            *reason = show::clipped(reason, BEGINNING);
+        }
+        self.used += show::weight(reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_stand_where_there_is_room_or_where_they_have_to() {
+        let mut left = RoomLeft(100);
+        let mut stands = |bytes: usize, has_to: bool| {
+            let mut row = left.row(None);
+            row.used += bytes;
+            left.take(&row, has_to)
+        };
+        assert!(stands(60, false));
+        // What does not stand takes no room.
+        assert!(!stands(41, false));
+        assert!(stands(40, false));
+        assert!(!stands(1, false));
+        assert!(stands(1, true));
+        assert!(stands(0, false));
+    }
+
+    #[test]
+    fn texts_are_whole_where_there_is_room_and_go_on_where_they_are_asked_for() {
+        let laid_out = |room: usize, of_text: Option<usize>| {
+            let mut row = RoomLeft(room).row(of_text);
+            let mut texts = ["a".repeat(2_000), "b".repeat(2_000)];
+            texts.iter_mut().for_each(|text| row.cut(text));
+            (texts.map(|text| text.chars().count()), row.left(), row.is_cut)
+        };
+        assert_eq!(laid_out(10_000, None), ([2_000, 2_000], 6_000, false));
+        assert_eq!(laid_out(10_000, Some(2_000)), ([2_000, 2_000], 6_000, false));
+        // The beginning of each, with an ellipsis of three bytes.
+        assert_eq!(laid_out(10_000, Some(1_999)), ([301, 301], 9_394, true));
+        assert_eq!(laid_out(0, None), ([301, 301], 0, true));
+        // A fifth of the 1,999 bytes that the first one leaves, as each character may take five.
+        assert_eq!(laid_out(3_999, None), ([2_000, 400], 1_597, true));
+    }
+
+    #[test]
+    fn reasons_are_whole_where_they_are_asked_for_and_much_is_left() {
+        for (room, of_text, length) in
+            [(ROOM, None, 1_000), (ROOM / 2, None, 301), (ROOM, Some(ROOM / 4), 301)]
+        {
+            let mut row = RoomLeft(room).row(of_text);
+            let mut reason = Some("a".repeat(1_000));
+            row.cut_reason(&mut reason);
+            let reason = reason.unwrap();
+            assert_eq!((reason.chars().count(), room - row.left()), (length, reason.len()));
+        }
     }
 }

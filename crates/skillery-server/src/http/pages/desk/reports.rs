@@ -10,7 +10,8 @@ use skillery_core::{Namespace, ProblemCode};
 use super::super::form::{Form, unknown};
 use super::super::frame::{Frame, see_other, with_status};
 use super::super::pager::{Pager, Pages};
-use super::super::{notice, place, said, show};
+use super::super::said::{self, RoomLeft};
+use super::super::{notice, place, show};
 use super::namespace::Head;
 use super::tried::Tried;
 use crate::access::Caller;
@@ -190,13 +191,14 @@ async fn list(
     }
     let is_open = asked.is_open;
     let path = path(namespace);
-    let reports = laid_out(found.reports, is_alone, said::ROOM.saturating_sub(tried.weight()));
-    let end = rows.offset + reports.len();
-    let has_next = (end as u64) < found.total && end <= app.settings.limits.page_offset && !is_alone;
-    let previous = (rows.offset > 0).then(|| rows.offset.saturating_sub(ROWS));
+    let mut room = RoomLeft(said::ROOM.saturating_sub(tried.weight()));
+    // The first one stands there, however little room there is.
+    let reports = found.reports.into_iter().enumerate();
+    let reports = reports.map_while(|(place, report)| laid_out(report, is_alone, &mut room, place == 0));
+    let reports: Vec<Shown> = reports.collect();
     let query = [state(is_open)];
     let pages = Pages::of(app, &path, &query).usually(ROWS);
-    let pager = pages.at("offset", ROWS, previous, has_next.then_some(end));
+    let pager = pages.ending_at(rows.offset + reports.len(), rows, found.total);
     let template = ReportsPage {
         frame: frame.titled("Reports").part(if head.is_some() { "orgs" } else { "admin" }),
         head,
@@ -214,69 +216,31 @@ async fn list(
     with_status(status, &template)
 }
 
-/// As many of these as so many bytes of HTML have room for, one at least.
-fn laid_out(reports: Vec<Report>, is_alone: bool, room: usize) -> Vec<Shown> {
-    let mut left = room;
-    let mut shown = Vec::with_capacity(reports.len());
-    for report in reports {
-        let mut fitting = Fitting { most: left, used: 0, is_alone, is_cut: false };
-        let times = report.former.len();
-        let report = fitting.report(report);
-        if fitting.used > left && !shown.is_empty() {
+/// A report with its texts as far as there is room, what is said of it before what it is about; none where there is no room for it,
+/// unless it has to be there.
+fn laid_out(mut report: Report, is_alone: bool, room: &mut RoomLeft, has_to: bool) -> Option<Shown> {
+    let times = report.former.len();
+    let mut row = room.row((!is_alone).then_some(OF_TEXT));
+    let names = [&report.accused, &report.reporter, &report.resolved_by, &report.review, &report.answer];
+    let names = names.into_iter().flatten().map(String::len).sum::<usize>();
+    row.used += AROUND + 3 * (report.skill.len() + names);
+    row.cut(&mut report.text);
+    report.resolution.iter_mut().for_each(|text| row.cut(text));
+    report.said.iter_mut().for_each(|text| row.cut(text));
+    let former = std::mem::take(&mut report.former);
+    for (place, mut former) in former.into_iter().rev().enumerate() {
+        if (place >= FORMER && !is_alone) || row.left() < AROUND_FORMER + 3 * OF_TEXT {
+            row.is_cut = true;
             break;
         }
-        left = left.saturating_sub(fitting.used);
-        shown.push(Shown { report, times, is_cut: fitting.is_cut });
+        row.used += AROUND_FORMER;
+        row.cut(&mut former.text);
+        former.resolution.iter_mut().for_each(|text| row.cut(text));
+        former.said.iter_mut().for_each(|text| row.cut(text));
+        report.former.push(former);
     }
-    shown
-}
-
-/// What stands on a page of a report, as far as there is room.
-struct Fitting {
-    /// Bytes of HTML.
-    most: usize,
-    /// As many of them as are used.
-    used: usize,
-    is_alone: bool,
-    /// Whether something had no room.
-    is_cut: bool,
-}
-
-impl Fitting {
-    /// The report, with texts as far as there is room: what is said of it before what it is about.
-    fn report(&mut self, mut report: Report) -> Report {
-        let names = [&report.accused, &report.reporter, &report.resolved_by, &report.review, &report.answer];
-        let names = names.into_iter().flatten().map(String::len).sum::<usize>();
-        self.used += AROUND + 3 * (report.skill.len() + names);
-        self.cut(&mut report.text);
-        report.resolution.iter_mut().for_each(|text| self.cut(text));
-        report.said.iter_mut().for_each(|text| self.cut(text));
-        let former = std::mem::take(&mut report.former);
-        for (place, mut former) in former.into_iter().rev().enumerate() {
-            let room = self.most.saturating_sub(self.used);
-            if (place >= FORMER && !self.is_alone) || room < AROUND_FORMER + 3 * OF_TEXT {
-                self.is_cut = true;
-                break;
-            }
-            self.used += AROUND_FORMER;
-            self.cut(&mut former.text);
-            former.resolution.iter_mut().for_each(|text| self.cut(text));
-            former.said.iter_mut().for_each(|text| self.cut(text));
-            report.former.push(former);
-        }
-        report.former.reverse();
-        report
-    }
-
-    /// A text as far as there is room for it.
-    fn cut(&mut self, text: &mut String) {
-        let left = self.most.saturating_sub(self.used);
-        let room = if self.is_alone { left } else { left.min(OF_TEXT) };
-        let (start, is_whole) = said::fitting(text, room, self.is_alone);
-        self.used += said::weight(&start);
-        self.is_cut |= !is_whole;
-        *text = start;
-    }
+    report.former.reverse();
+    room.take(&row, has_to).then_some(Shown { report, times, is_cut: row.is_cut })
 }
 
 /// Resolves a report, or opens it again, and goes back to the list from which that was done.
