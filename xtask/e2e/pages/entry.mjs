@@ -294,18 +294,19 @@ async function linked(page, world, scripts, mark) {
     await listed(page, name).getByRole("button", { name: `Switch on ${name}` }).click();
     await page.getByText("Saved.").waitFor();
     await isLetIn(account, name);
-    await signOut(person);
 
-    // Another account takes the place of the one before, which is anybody's then.
+    // Another account takes the place of the one before, which is anybody's then; what began with it is over.
     await say(page, world, name, later);
     await page.getByText("Saved.").waitFor();
+    await person.goto(world.provider);
+    must(await isOut(person), "who signed in with the account of before goes on");
     await isKeptOut(account, `nobody here is linked with \`${subject(account)}\``);
     await isLetIn(later, name);
     await say(page, world, heir, account);
     await page.getByText("Saved.").waitFor();
     await isLetIn(account, heir);
     // The form is no wider than a phone.
-    await listed(page, "admin").locator("summary").click();
+    await listed(page, heir).locator("summary").click();
   } finally {
     await other.close();
   }

@@ -54,7 +54,8 @@ impl World {
         let settings = folder.path().join("skillery.toml");
         std::fs::write(&settings, SETTINGS)?;
         let settings = settings.display().to_string();
-        let start = |data: &Path, signal| Registry::start_with(program, data, signal, &["--config", &settings]);
+        let start =
+            |data: &Path, signal| Registry::start_with(program, data, signal, &["--config", &settings]);
         let first = start(&data, "KILL")?;
         let key = first.key()?;
         let key_file = folder.path().join("log.vkey");

@@ -184,10 +184,10 @@ pub async fn linked_user(
     .await?)
 }
 
-/// Links a user with an account, in place of another one at the same issuer.
-pub async fn link(tx: &mut Tx, user: &str, issuer: &str, subject: &str) -> Result<()> {
+/// Links a user with an account, in place of another one at the same issuer; true where there was one.
+pub async fn link(tx: &mut Tx, user: &str, issuer: &str, subject: &str) -> Result<bool> {
     let now = tx.now.micros();
-    sqlx::query("DELETE FROM linked_accounts WHERE user_id = $1 AND issuer = $2")
+    let before = sqlx::query("DELETE FROM linked_accounts WHERE user_id = $1 AND issuer = $2")
         .bind(user.to_owned())
         .bind(issuer.to_owned())
         .execute(tx.connection())
@@ -199,7 +199,7 @@ pub async fn link(tx: &mut Tx, user: &str, issuer: &str, subject: &str) -> Resul
         .bind(now)
         .execute(tx.connection())
         .await?;
-    Ok(())
+    Ok(before.rows_affected() > 0)
 }
 
 /// A signing in that has begun.

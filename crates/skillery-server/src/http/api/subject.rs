@@ -52,7 +52,13 @@ pub async fn link_user(app: &App, caller: &Caller, name: &str, request: LinkUser
                     Some(_) => return Err(Failure::new(ProblemCode::AccountLinked, "")),
                     None => {}
                 }
-                oidc::link(tx, &user.id, &issuer, &request.subject).await?;
+                let had_one = oidc::link(tx, &user.id, &issuer, &request.subject).await?;
+                // Whoever signed in with the account of before is this user no more.
+                if had_one {
+                    for session in accounts::live_own_sessions(tx, &user.id).await? {
+                        accounts::revoke(tx, Some(&actor), &session).await?;
+                    }
+                }
                 tx.append(Some(&actor), Event::UserLinked { user: user.id, issuer });
                 Ok(())
             })

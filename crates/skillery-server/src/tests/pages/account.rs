@@ -261,5 +261,11 @@ async fn what_is_no_key_is_told_beside_the_field() {
     assert!(reader.page("/account/keys").await.contains("may enrol none"));
     assert_eq!(reader.post("/account/keys", &[("action", "challenge")]).await.status, 403);
     assert_eq!(reader.get("/account/keys?org=nothing").await.status, 404);
+    // What only admins of an org do is offered to them alone.
+    let [member] = app.staff([("bob", "publisher")]).await;
+    assert!(browser.page("/account/keys?org=acme").await.contains("skillery key enrol --org acme"));
+    let page = Browser::signed_in(&app, &member).await.page("/account/keys?org=acme").await;
+    assert!(page.contains("Admins of the org enrol its authorities"), "{page}");
+    assert!(!page.contains("value=\"challenge\""), "{page}");
     assert_eq!(reader.get("/account/keys?org=%3Cb%3E").await.status, 400);
 }

@@ -119,11 +119,18 @@ async fn accounts_elsewhere_are_linked() {
     let link = |name: &'static str, subject: &'static str| {
         [("action", "link"), ("name", name), ("subject", subject)]
     };
-    assert_eq!(browser.post("/admin/users", &link("ada", "4711")).await.status, 303);
+    let answer = browser.post("/admin/users", &link("ada", "4711")).await;
+    assert_eq!(answer.status, 303);
+    assert_eq!(answer.headers["location"], "/admin/users?q=ada&notice=saved");
     for (name, subject, status) in [("bob", "4711", 409), ("bob", "", 422), ("nobody", "1", 404)] {
         let answer = browser.post("/admin/users", &link(name, subject)).await;
         assert_eq!(answer.status, status);
-        assert!(text(&answer).contains("class=\"wrong\""));
+        let page = text(&answer);
+        assert!(page.matches("class=\"wrong\"").count() == 1, "{page}");
+        // The user is shown with what was typed, wherever the list has the user.
+        let is_given_back = page.contains(&format!("value=\"{subject}\" aria-invalid=\"true\""));
+        assert_eq!(is_given_back, name == "bob", "{page}");
+        assert!(!page.contains(">ada<") && page.contains("<details open>") == (name == "bob"), "{page}");
     }
 }
 

@@ -147,6 +147,27 @@ async fn each_sign_in_begins_a_new_session_of_the_same_user() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_with_the_account_that_began_it() {
+    let issuer = Issuer::new().await;
+    let app = registry(&issuer, |_| ()).await;
+    let mut browser = Browser::new(&app);
+    let asked = begin(&mut browser, "/account").await;
+    gives(&issuer, &issuer.token(&claims(&app, &issuer, &asked, json!({}))));
+    assert_eq!(back(&mut browser, &asked["state"]).await.status, 303);
+    assert!(browser.page("/account").await.contains("anna"));
+    let with_token = app.token(json!({ "user": "anna", "scopes": ["read"] })).await;
+    let link = async |subject: &str| {
+        app.put("/api/v1/users/anna/subject", ADMIN, json!({ "subject": subject })).await.is(204)
+    };
+    // The same account again changes nothing.
+    link("248289761001").await;
+    assert_eq!(browser.get("/account").await.status, 200);
+    link("another").await;
+    assert_eq!(browser.get("/account").await.status, 303);
+    app.get_as(&with_token, "/api/v1/whoami").await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_not_begun_here_signs_nobody_in() {
     let issuer = Issuer::new().await;
     let app = registry(&issuer, |_| ()).await;

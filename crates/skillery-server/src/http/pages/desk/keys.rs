@@ -6,7 +6,7 @@ use axum::response::Response;
 use skillery_core::api::{ChallengeRequest, EnrolRequest, KeySummary};
 use skillery_core::sign::sshsig::ENROLL_NAMESPACE;
 use skillery_core::time::Time;
-use skillery_core::{Namespace, Scope};
+use skillery_core::{Namespace, Role, Scope};
 
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
@@ -45,6 +45,8 @@ struct KeysPage {
     org: Option<Namespace>,
     keys: Vec<KeySummary>,
     pager: Pager,
+    /// Whether the token may change keys at all, and whether the viewer may change these with it.
+    has_scope: bool,
     may_change: bool,
     step: Option<Step>,
     now: Time,
@@ -79,10 +81,15 @@ async fn list(
     let fit =
         Fit::of(&keys, rows, room, |key| ROW + name.len() + show::weight(&show::clipped(&key.label, LABEL)));
     fit.cut(&mut keys);
+    let has_scope = caller.require(Scope::Admin).is_ok();
     let template = KeysPage {
         frame: frame.titled("Keys").part("account"),
         tab: "keys",
-        may_change: caller.require(Scope::Admin).is_ok(),
+        has_scope,
+        may_change: match &org {
+            Some(org) => caller.require_role(Scope::Admin, Role::Admin, org).is_ok(),
+            None => has_scope,
+        },
         pager: fit.pager(&Pages::of(app, PATH, &[("org", &name)]), rows.limit),
         org,
         keys,

@@ -8,7 +8,7 @@ use skillery_core::api::{CreateUserRequest, LinkUserRequest, UpdateUserRequest, 
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
 use super::super::pager::{Pager, Pages, first};
-use super::super::{notice, show};
+use super::super::{notice, place, show};
 use super::ask;
 use super::tried::Tried;
 use crate::access::Caller;
@@ -33,6 +33,13 @@ struct UsersPage {
     /// Whether accounts elsewhere can be linked.
     may_link: bool,
     tried: Tried,
+}
+
+impl UsersPage {
+    /// Whether linking this user was refused.
+    fn is_tried(&self, name: &str) -> bool {
+        self.tried.is("link") && self.tried.typed("link", "name") == name
+    }
 }
 
 /// Everybody, or those whose names begin so.
@@ -77,27 +84,34 @@ pub async fn change(call: Call, frame: Frame) -> Result<Response> {
                 return ask::ask(frame, &form, format!("Switch {name} off?"), text, "Switch off", PATH);
             }
             api::switch(app, caller, &name, UpdateUserRequest { disabled: true }).await?;
-            return Ok(see_other(&notice::with(PATH, "saved")));
+            return Ok(see_other(&notice::with(&of(&name), "saved")));
         }
         "enable" => {
             api::switch(app, caller, &name, UpdateUserRequest { disabled: false }).await?;
-            return Ok(see_other(&notice::with(PATH, "saved")));
+            return Ok(see_other(&notice::with(&of(&name), "saved")));
         }
         "link" => {
             let request = LinkUserRequest { subject: form.text("subject").trim().to_owned() };
             (subject::link_user(app, caller, &name, request).await, "subject", "saved")
         }
         "create" => {
-            let request = CreateUserRequest { name, site_admin: form.is_ticked("site_admin") };
+            let request = CreateUserRequest { name: name.clone(), site_admin: form.is_ticked("site_admin") };
             (api::make(app, caller, request).await.map(drop), "name", "user-made")
         }
         _ => return Err(form::unknown()),
     };
     match outcome {
-        Ok(()) => Ok(see_other(&notice::with(PATH, done))),
+        Ok(()) => Ok(see_other(&notice::with(&of(&name), done))),
         Err(failure) => {
             let shown = Tried::beside(&form, failure, field)?;
-            list(app, caller, frame, String::new(), first(app), shown).await
+            // What was typed for a user is given back beside the user.
+            let query = if shown.0.is("link") { name } else { String::new() };
+            list(app, caller, frame, query, first(app), shown).await
         }
     }
+}
+
+/// Where this user stands first.
+fn of(name: &str) -> String {
+    place::address(PATH, [("q", name)])
 }
