@@ -126,7 +126,10 @@ async fn lines_are_of_what_is_switched_on_and_at_the_public_address() {
     let answer = app.look("/api/v1/skills/acme/tool/install").await.is(200);
     let clients: Vec<_> =
         answer["lines"].as_array().unwrap().iter().map(|line| line["client"].as_str().unwrap()).collect();
-    assert_eq!(clients, ["skillery", "python", "npx-skills", "claude-code", "opencode", "openapm", "mcp", "curl"]);
+    assert_eq!(
+        clients,
+        ["skillery", "python", "npx-skills", "claude-code", "opencode", "openapm", "mcp", "curl"]
+    );
     assert!(shown(&answer).contains("npx skills add https://skills.example/registry/acme/tool\n"));
     let none = TestApp::with(|settings| {
         settings.surfaces.discovery = false;
