@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -138,8 +139,8 @@ where
     }
 
     /// What `make` makes when it is its turn, unless somebody has made it meanwhile. Who waits for somebody else to make the same takes
-    /// no turn for that, and waits for [`WAIT`] at most,
-    /// unless another one of those has begun to make it by then.
+    /// no turn for that. Where that takes longer than [`WAIT`], one of those who wait begins to make it as well, and all get what is
+    /// made first.
     async fn make_alone(
         &self,
         app: &App,
@@ -149,16 +150,29 @@ where
         make: impl Future<Output = Result<Answer>>,
     ) -> Result<Arc<Answer>> {
         let place = Place::begin(&self.lines, &key);
-        // Where those who make it go away one after the other, nobody waits for them until there is no time left to make it oneself.
-        let _alone = match tokio::time::timeout(self.wait, place.making.lock()).await {
-            Ok(alone) => alone,
-            Err(_) => place.again.lock().await,
+        let kept = || self.younger(app, &key, &same(), KEPT);
+        let making = async {
+            let _turn = turns.turn().await?;
+            self.made(app, key.clone(), same(), make).await
         };
-        if let Some(answer) = self.younger(app, &key, &same(), KEPT) {
+        let mut alone = pin!(place.making.lock());
+        // Where those who make it go away one after the other, nobody waits for them until there is no time left to make it oneself.
+        let _again = match tokio::time::timeout(self.wait, alone.as_mut()).await {
+            Ok(_alone) => return if let Some(answer) = kept() { Ok(answer) } else { making.await },
+            Err(_) => tokio::select! {
+                _alone = alone.as_mut() => return if let Some(answer) = kept() { Ok(answer) } else { making.await },
+                again = place.again.lock() => again,
+            },
+        };
+        if let Some(answer) = kept() {
             return Ok(answer);
         }
-        let _turn = turns.turn().await?;
-        self.made(app, key, same(), make).await
+        let mut making = pin!(making);
+        tokio::select! {
+            made = making.as_mut() => made,
+            // The one before has made it, or has gone away.
+            _alone = alone => if let Some(answer) = kept() { Ok(answer) } else { making.await },
+        }
     }
 
     /// The answer that is as it must be and not so old.
@@ -318,6 +332,32 @@ mod tests {
                 assert!(answers.iter().all(|answer| **answer.as_ref().unwrap() == 0));
             }
         }
+        assert_eq!(begun.load(Ordering::SeqCst), 1);
+        assert!(shelf.lines.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_makes_it_as_well_gets_what_is_made_first() {
+        let app = TestApp::new().await;
+        let (shelf, turns) = (Shelf::<&str, (), usize>::new(8), Turns::of(4));
+        let shelf = Shelf { wait: Duration::from_millis(10), ..shelf };
+        let (begun, gate) = (AtomicUsize::new(0), Semaphore::new(0));
+        let first = shelf.get(&app.app, &turns, "late", || (), async {
+            gate.acquire().await.unwrap().forget();
+            Ok(1)
+        });
+        let ask = || {
+            let make = async {
+                begun.fetch_add(1, Ordering::SeqCst);
+                // As soon as it is made as well, the first one comes to its end, and this one never.
+                gate.add_permits(1);
+                std::future::pending().await
+            };
+            shelf.get(&app.app, &turns, "late", || (), make)
+        };
+        let (first, others) = tokio::join!(first, join_all((0..4).map(|_| ask())));
+        assert_eq!(*first.unwrap(), 1);
+        assert!(others.iter().all(|answer| **answer.as_ref().unwrap() == 1));
         assert_eq!(begun.load(Ordering::SeqCst), 1);
         assert!(shelf.lines.lock().unwrap().is_empty());
     }

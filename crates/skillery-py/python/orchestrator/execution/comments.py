@@ -5,7 +5,8 @@ The functions ask the configured registry, see :mod:`orchestrator.execution.conf
 
 from __future__ import annotations
 
-from .skill_registry import _count, _registry
+from .skill_registry import _registry
+from .skills import _count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -236,7 +236,7 @@ fn sees_key(identity: &Identity, key: &KeyRow) -> bool {
 
 /// Who may sign in a namespace, as `ssh-keygen -Y verify` reads it: every key of everybody who may publish there or might
 /// once, each with the time of that, and the org's authorities. For whoever has a role there, above or below, or sees a
-/// skill there or below.
+/// skill there or below of which a version neither waits nor was refused.
 #[utoipa::path(
     get, path = "/api/v1/orgs/{namespace}/allowed_signers", tag = "keys",
     params(

@@ -39,6 +39,17 @@ async fn a_session_is_a_token_of_its_own_that_counts_for_pages_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_leads_back_to_no_address_that_is_too_long() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::new(&app);
+    let page = browser.page("/trending?period=week&more=x").await;
+    assert!(page.contains("name=\"next\" value=\"/trending?period=week&#38;more=x\""), "{page}");
+    assert!(page.contains("/login?next=%2Ftrending%3Fperiod%3Dweek%26more%3Dx"), "{page}");
+    let page = browser.page(&format!("/trending?period=week&more={}", "x".repeat(4_000))).await;
+    assert!(page.contains("name=\"next\" value=\"/trending\"") && !page.contains("xxxx"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_sign_in_makes_a_new_session_and_ends_the_old_one() {
     let app = TestApp::new().await;
     let mut browser = Browser::signed_in(&app, ADMIN).await;

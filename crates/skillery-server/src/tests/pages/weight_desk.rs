@@ -97,7 +97,7 @@ async fn many_roles_in_namespaces_with_long_names_are_light() {
     let mut browser = Browser::signed_in(&app, &rita).await;
     let shown = rows(&mut browser, "/account", "<tr><td><a class=\"break\" href=\"/orgs/").await;
     assert_eq!(shown, namespaces);
-    assert!(browser.page("/account?offset=130").await.contains("You have no more."));
+    assert!(browser.page("/account?offset=130").await.contains("There are none here."));
 }
 
 #[tokio::test(flavor = "multi_thread")]

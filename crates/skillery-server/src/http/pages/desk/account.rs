@@ -24,6 +24,7 @@ struct AccountPage {
     tab: &'static str,
     /// The viewer, with the roles of this page.
     me: WhoAmI,
+    has_roles: bool,
     pager: Pager,
     is_session: bool,
     now: Time,
@@ -34,6 +35,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     let (app, rows) = (&call.app, call.page()?);
     let mut me = whoami::of(&call.caller)?;
     // Names of namespaces are short and plain: there is always room.
+    let has_roles = !me.memberships.is_empty();
     let fit = Fit::of(&me.memberships, rows, said::ROOM, |membership| ROW + 2 * membership.namespace.len());
     fit.cut(&mut me.memberships);
     let is_session = call.caller.identity().is_some_and(|identity| identity.token.is_session());
@@ -41,6 +43,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         frame: frame.titled("Your account").part("account"),
         tab: "account",
         me,
+        has_roles,
         pager: fit.pager(&Pages::of(app, PATH, &[]), rows.limit),
         is_session,
         now: app.environment.now(),
