@@ -43,6 +43,7 @@ const TRIES: &str = include_str!("migrations/0031_tries.sql");
 const ONLY_FORCED: &str = include_str!("migrations/0032_only_forced.sql");
 const YANKS: &str = include_str!("migrations/0033_yanks.sql");
 const UNDELIVERED: &str = include_str!("migrations/0034_undelivered.sql");
+const DECIDED: &str = include_str!("migrations/0036_decided.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool, backend: Backend) -> Result<(), MigrateError> {
@@ -90,6 +91,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (32, "only_forced", ONLY_FORCED),
         (33, "yanks", YANKS),
         (34, "undelivered", UNDELIVERED),
+        (36, "decided", DECIDED),
     ]
     .into_iter()
     .map(|(number, name, text)| {

@@ -573,6 +573,100 @@ async fn what_is_asked_for_is_listed_for_both_sides() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_decided_has_pages_from_the_last_decision_on() {
+    const MORE: usize = 2_100;
+    let app = TestApp::new().await;
+    let People { author, rita, rob, .. } = app.people().await;
+    app.policy("acme", 2).await;
+    app.post("/api/v1/orgs", ADMIN, json!({ "name": "beta" })).await.is(201);
+    app.policy("beta", 1).await;
+    app.member("beta", "author", "publisher").await;
+    app.member("beta", "rob", "reviewer").await;
+    for (id, version) in [
+        ("acme/tool", "1.0.0"),
+        ("acme/tool", "1.1.0"),
+        ("acme/tool", "1.2.0"),
+        ("acme/other", "1.0.0"),
+        ("beta/tool", "1.0.0"),
+    ] {
+        app.post("/api/v1/skills", &author, skill(id, version)).await.is(202);
+    }
+    let decide = async |token: &str, id: &str, version: &str, decision: &str| {
+        let path = format!("/api/v1/skills/{id}/versions/{version}/approvals");
+        app.post(&path, token, json!({ "decision": decision, "comment": "so" })).await.is(200);
+    };
+    // Two at once about one version, two at different times, and two versions at once.
+    app.app.environment.advance_seconds(1);
+    decide(&rita, "acme/tool", "1.0.0", "approved").await;
+    decide(&rob, "acme/tool", "1.0.0", "approved").await;
+    app.app.environment.advance_seconds(1);
+    decide(&rita, "acme/tool", "1.1.0", "changes-requested").await;
+    app.app.environment.advance_seconds(1);
+    decide(&rob, "beta/tool", "1.0.0", "approved").await;
+    app.app.environment.advance_seconds(1);
+    decide(&rob, "acme/tool", "1.1.0", "rejected").await;
+    decide(&rita, "acme/other", "1.0.0", "rejected").await;
+    // What was decided about and waits for more is not among them.
+    app.app.environment.advance_seconds(1);
+    decide(&rita, "acme/tool", "1.2.0", "approved").await;
+    let has_pages = async |token: &str, more: &str, limit: usize, expected: &[String]| {
+        let mut found = Vec::new();
+        loop {
+            let path = format!("/api/v1/approvals?state=decided&limit={limit}&offset={}{more}", found.len());
+            let page = app.get_as(token, &path).await.is(200);
+            assert_eq!(page["total"], expected.len(), "{path}");
+            let rows = page["pending"].as_array().unwrap();
+            let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
+            found.extend(rows.iter().map(|row| format!("{} {}", text(row, "id"), text(row, "version"))));
+            if rows.len() < limit {
+                assert_eq!(found, expected, "{path}");
+                return;
+            }
+        }
+    };
+    let mut all: Vec<String> = ["acme/other 1.0.0", "acme/tool 1.1.0", "beta/tool 1.0.0", "acme/tool 1.0.0"]
+        .map(str::to_owned)
+        .into();
+    let of_acme = |all: &[String]| -> Vec<String> {
+        all.iter().filter(|version| version.starts_with("acme/")).cloned().collect()
+    };
+    for limit in [1, 2, 50] {
+        has_pages(ADMIN, "", limit, &all).await;
+        has_pages(ADMIN, "&namespace=acme", limit, &of_acme(&all)).await;
+        has_pages(&rob, "", limit, &all).await;
+        has_pages(&rob, "&namespace=beta", limit, &["beta/tool 1.0.0".to_owned()]).await;
+        has_pages(&rita, "", limit, &of_acme(&all)).await;
+    }
+    app.get_as(&rita, "/api/v1/approvals?state=decided&namespace=beta").await.fails(404, "org-not-found");
+
+    // More than are put in order: three in each instant, two decisions about each, and the first two of them as old as 1.0.0.
+    let columns = "skill, status, digest, size, code_hash, description, tags, author, license, files, words, publisher, \
+        created_at, log_position";
+    let numbers =
+        format!("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MORE})");
+    app.tamper(format!(
+        "INSERT INTO versions (version, {columns}) {numbers} \
+         SELECT '2.0.' || (1000 + n.i), {columns} FROM versions, n WHERE skill = 'acme/tool' AND version = '1.0.0'; \
+         INSERT INTO decisions (skill, version, user_id, decision, comment, at, log_index, role, member) {numbers} \
+         SELECT skill, '2.0.' || (1000 + n.i), user_id, decision, comment, at + n.i / 3, log_index + 1000 * n.i, role, member \
+         FROM decisions, n WHERE skill = 'acme/tool' AND version = '1.0.0'"
+    ))
+    .await;
+    let oldest = all.pop();
+    for instant in (0..=MORE / 3).rev() {
+        all.extend(oldest.iter().filter(|_| instant == 0).cloned());
+        let together = (instant * 3..instant * 3 + 3).filter(|number| (1..=MORE).contains(number));
+        all.extend(together.map(|number| format!("acme/tool 2.0.{}", 1_000 + number)));
+    }
+    assert_eq!(all.len(), MORE + 4);
+    has_pages(ADMIN, "", 200, &all).await;
+    has_pages(ADMIN, "&namespace=beta", 200, &["beta/tool 1.0.0".to_owned()]).await;
+    has_pages(&rob, "", 200, &all).await;
+    has_pages(&rita, "", 200, &of_acme(&all)).await;
+    has_pages(&rita, "&namespace=acme", 200, &of_acme(&all)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_waits_for_me_is_found_behind_all_that_does_not() {
     let app = TestApp::new().await;
     let People { author, rita, .. } = app.people().await;
