@@ -1,5 +1,7 @@
 //! `skillery admin jobs` and `settings`: what a registry that runs tells its admins.
 
+use tempfile::TempDir;
+
 use crate::support::{Server, snapshot, until};
 
 const ID: &str = "acme/email_validator";
@@ -57,4 +59,29 @@ fn a_registry_tells_its_admins_how_it_goes_and_is_set() {
     bob.set("REGISTRY_TOKEN", created.json()["token"].as_str().unwrap());
     snapshot!("admin-jobs-no-admin", bob.run(["admin", "jobs"]).fails(3));
     bob.run(["admin", "settings"]).fails(3);
+}
+
+#[test]
+fn settings_of_insight_and_the_audit_are_told_without_their_secrets() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("skillery.toml");
+    let settings = "[insight]\nk = 5\n[audit]\ndenied_days = 30\n[[audit.streams]]\nname = 'hook'\n\
+        to = 'https://who:hush-hush@127.0.0.1:9/a-secret-path'\nsecret = 'a-secret-of-the-stream-of-32-characters'\n";
+    std::fs::write(&file, settings).unwrap();
+    let server = Server::start_with(&["--config", file.to_str().unwrap()]);
+    let place = server.place();
+    let set = place.run(["admin", "settings"]).ok();
+    assert_eq!(line_of(&set.stdout, "insight.k")[..2], ["insight.k", "5"]);
+    assert_eq!(line_of(&set.stdout, "audit.denied_days")[..2], ["audit.denied_days", "30"]);
+    let streams = line_of(&set.stdout, "audit.streams");
+    assert_eq!(streams[..4], ["audit.streams", "hook", "https://127.0.0.1:9", "(signed)"]);
+    assert_eq!(line_of(&set.stdout, "smtp_password")[..2], ["smtp_password", "no"]);
+    let json = place.run(["admin", "settings", "--json"]).ok();
+    let told = json.json();
+    let mut rows = told["settings"].as_array().unwrap().iter();
+    let streams = rows.find(|row| row["name"] == "audit.streams").unwrap();
+    assert_eq!(streams["value"], serde_json::json!(["hook https://127.0.0.1:9 (signed)"]));
+    for secret in ["hush-hush", "a-secret-", server.admin_token.as_str()] {
+        assert!(!set.stdout.contains(secret) && !json.stdout.contains(secret), "{secret}: {}", set.stdout);
+    }
 }

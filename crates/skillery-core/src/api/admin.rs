@@ -109,7 +109,8 @@ pub struct JobError {
     pub why: String,
 }
 
-/// `GET /api/v1/admin/settings`: how the server that answers is set. Files, passwords and keys are not among it.
+/// `GET /api/v1/admin/settings`: how the server that answers is set. Files, passwords and keys are not among it; of some it is told whether
+/// they are set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SettingsResponse {
@@ -123,8 +124,9 @@ pub struct SettingsResponse {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Setting {
-    /// Its name in `skillery.toml`; `database`, `surfaces`, `oidc_issuers`, `oidc_login`, `tls` and `witnesses` tell in a word or
-    /// two what is set.
+    /// Its name in `skillery.toml`, behind that of its table: `insight.k`. `audit.streams`, `database`, `surfaces`, `oidc_issuers`,
+    /// `oidc_login`, `tls` and `witnesses` tell in a word or two what is set; `oidc_login.client_secret`, `smtp_ca_file`, `smtp_password` and
+    /// `smtp_user` whether something is.
     pub name: String,
     /// Its value; nothing where it is not set.
     pub value: Option<SettingValue>,

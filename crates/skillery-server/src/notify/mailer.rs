@@ -100,6 +100,17 @@ fn tls(settings: &Settings, host: &str) -> SmtpTls {
     settings.smtp_tls.unwrap_or(if is_loopback(host) { SmtpTls::None } else { SmtpTls::Starttls })
 }
 
+/// How the connection to the mail server is encrypted, and to which port it leads; none without a mail server.
+pub fn connection(settings: &Settings) -> Option<(SmtpTls, u16)> {
+    let tls = tls(settings, settings.smtp_host.as_ref()?);
+    let usual_port = match tls {
+        SmtpTls::Implicit => 465,
+        SmtpTls::Starttls => 587,
+        SmtpTls::None => 25,
+    };
+    Some((tls, settings.smtp_port.unwrap_or(usual_port)))
+}
+
 fn is_plain(text: &str) -> bool {
     !text.chars().any(char::is_control)
 }
@@ -116,12 +127,13 @@ pub fn parse_address(text: &str) -> Option<Address> {
 impl Mailer {
     /// Makes ready to send; nothing is sent. None where the settings name no mail server.
     pub fn open(settings: &Settings) -> Result<Option<Self>, MailerError> {
-        let Some(host) = &settings.smtp_host else { return Ok(None) };
+        let (Some(host), Some((tls, port))) = (&settings.smtp_host, connection(settings)) else {
+            return Ok(None);
+        };
         // More than one crate may try to install it; the first one wins and is the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let from: Mailbox =
             settings.mail_from.as_deref().unwrap_or_default().parse().map_err(|_| MailerError::From)?;
-        let tls = tls(settings, host);
         let parameters = || -> Result<TlsParameters, MailerError> {
             let mut parameters = TlsParameters::builder(host.clone());
             if let Some(file) = &settings.smtp_ca_file {
@@ -131,14 +143,14 @@ impl Mailer {
             }
             parameters.build_rustls().map_err(MailerError::Tls)
         };
-        let (usual_port, encryption) = match tls {
-            SmtpTls::Implicit => (465, Tls::Wrapper(parameters()?)),
-            SmtpTls::Starttls => (587, Tls::Required(parameters()?)),
-            SmtpTls::None => (25, Tls::None),
+        let encryption = match tls {
+            SmtpTls::Implicit => Tls::Wrapper(parameters()?),
+            SmtpTls::Starttls => Tls::Required(parameters()?),
+            SmtpTls::None => Tls::None,
         };
         let public = settings.public_url.as_ref().and_then(|url| url.host_str()).unwrap_or("localhost");
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
-            .port(settings.smtp_port.unwrap_or(usual_port))
+            .port(port)
             .tls(encryption)
             .timeout(Some(PATIENCE))
             .hello_name(ClientId::Domain(public.to_owned()))

@@ -32,7 +32,7 @@ pub use follow::catch_up;
 pub use follow::run as follow;
 #[cfg(test)]
 pub use letter::Letter;
-pub use mailer::{Mailer, MailerError, check_settings};
+pub use mailer::{Mailer, MailerError, check_settings, connection};
 pub use read::{list, mark_read, preferences, set_preferences, unread};
 pub use webhooks::{add, all, deliveries, host, one, redeliver, remove, test, update};
 

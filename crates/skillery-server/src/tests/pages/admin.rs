@@ -1,6 +1,7 @@
 //! The registry's own pages, for its admins.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use skillery_core::token::Secret;
 
 use super::super::{ADMIN, TestApp};
 use super::{Browser, text};
@@ -173,8 +174,22 @@ async fn settings_are_told_and_secrets_are_not() {
         settings.oidc_login = Some(toml::from_str(text).unwrap());
         settings.limits.session_days = 77;
         settings.public_url = Some("https://who:hush-hush@skills.example/".parse().unwrap());
+        settings.smtp_host = Some("mail.example".to_owned());
+        settings.smtp_user = Some("the-name-for-mail".to_owned());
+        settings.smtp_password = Some(Secret::new("a-secret-for-mail"));
+        settings.mail_from = Some("Skills <skills@example.org>".to_owned());
+        settings.digest_hour = 7;
+        settings.outbound_allow = vec!["10.1.0.0/16".parse().unwrap()];
+        settings.insight.k = 5;
+        let text = "denied_days = 30\n[[streams]]\nname = 'siem'\nto = 'tcp://siem.example:514'\n\
+            [[streams]]\nname = 'local'\nto = 'unix:/a-secret-file'\n\
+            [[streams]]\nname = 'hook'\nsecret = 'a-secret-of-the-stream-of-32-characters'\n\
+            to = 'https://a-secret-name:hush-hush@hooks.example:8443/a-secret-path?key=a-secret-key#a-secret-end'";
+        settings.audit = toml::from_str(text).unwrap();
     })
     .await;
+    let secrets =
+        ["a-secret-", "hush-hush", "the-name-for-mail", ADMIN, app.app.settings.data.to_str().unwrap()];
     let page = Browser::signed_in(&app, ADMIN).await.page("/admin/limits").await;
     assert!(page.contains("<code>session_days</code></td><td class=\"break\">77</td>"), "{page}");
     assert!(page.contains("Days that somebody stays signed in with a browser."));
@@ -183,9 +198,14 @@ async fn settings_are_told_and_secrets_are_not() {
         let what = row.split("</td>").nth(2).unwrap();
         assert!(what.len() > "<td>".len() + 3, "{name} has no meaning");
     }
-    assert!(page.contains("https://id.example") && !page.contains("a-secret-of-the-client"));
-    assert!(page.contains("https://skills.example/") && !page.contains("hush-hush"), "{page}");
-    assert!(!page.contains(ADMIN) && !page.contains(app.app.settings.data.to_str().unwrap()));
+    for told in
+        ["https://id.example", "https://skills.example/", "mail.example", "10.1.0.0/16", "siem.example:514"]
+    {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+    for secret in secrets {
+        assert!(!page.contains(secret), "{secret}: {page}");
+    }
     // Programs get the same, as values.
     let told = app.get_as(ADMIN, "/api/v1/admin/settings").await.is(200);
     let value = |name: &str| {
@@ -194,6 +214,24 @@ async fn settings_are_told_and_secrets_are_not() {
     };
     assert_eq!(value("public_url"), "https://skills.example/");
     assert_eq!(value("oidc_login"), "https://id.example");
+    assert_eq!(value("oidc_login.client_secret"), true);
+    assert_eq!(
+        (value("smtp_host"), value("mail_from")),
+        (json!("mail.example"), json!("Skills <skills@example.org>"))
+    );
+    assert_eq!((value("smtp_port"), value("smtp_tls")), (json!(587), json!("starttls")));
+    assert_eq!(
+        (value("smtp_user"), value("smtp_password"), value("smtp_ca_file")),
+        (json!(true), json!(true), json!(false))
+    );
+    assert_eq!((value("digest_hour"), value("notification_days")), (json!(7), json!(90)));
+    assert_eq!(value("outbound_allow"), json!(["10.1.0.0/16"]));
+    assert_eq!((value("insight.k"), value("insight.leaderboards")), (json!(5), json!(true)));
+    assert_eq!((value("audit.denied_days"), value("audit.denied_rows")), (json!(30), json!(1_000_000)));
+    assert_eq!(
+        value("audit.streams"),
+        json!(["siem tcp://siem.example:514", "local unix", "hook https://hooks.example:8443 (signed)"])
+    );
     assert_eq!((value("anonymous_reads"), value("tls")), (json!(true), json!(false)));
     assert_eq!((value("stop_seconds"), value("witnesses")), (json!(20), json!([])));
     let limits = serde_json::to_value(&app.app.settings.limits).unwrap();
@@ -204,9 +242,52 @@ async fn settings_are_told_and_secrets_are_not() {
         assert!(limit["what"].as_str().unwrap().len() > 3, "{limit}");
     }
     let text = told.to_string();
-    for secret in ["a-secret-of-the-client", "hush-hush", ADMIN, app.app.settings.data.to_str().unwrap()] {
+    for secret in secrets {
         assert!(!text.contains(secret), "{secret}: {text}");
     }
+    // Whatever else can be set is there, too, and on the page.
+    let all = serde_json::to_value(&app.app.settings).unwrap();
+    let untold = [
+        "data",
+        "listen",
+        "blobs",
+        "tls_cert",
+        "tls_key",
+        "secret_key_file",
+        "log_key_file",
+        "smtp_password_file",
+        "limits",
+    ];
+    let mut names: Vec<String> = Vec::new();
+    for (name, value) in all.as_object().unwrap() {
+        match (name.as_str(), value.as_object()) {
+            ("insight" | "audit", Some(table)) => {
+                names.extend(table.keys().map(|key| format!("{name}.{key}")))
+            }
+            (name, _) if untold.contains(&name) => {}
+            (name, _) => names.push(name.to_owned()),
+        }
+    }
+    for name in names {
+        assert!(told["settings"].as_array().unwrap().iter().any(|setting| setting["name"] == name), "{name}");
+        assert!(page.contains(&format!("<td class=\"nowrap\"><code>{name}</code></td>")), "{name}: {page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_set_is_told_as_such() {
+    let app = TestApp::new().await;
+    let told = app.get_as(ADMIN, "/api/v1/admin/settings").await.is(200);
+    let value = |name: &str| {
+        let mut settings = told["settings"].as_array().unwrap().iter();
+        settings.find(|setting| setting["name"] == name).unwrap()["value"].clone()
+    };
+    for name in ["smtp_host", "smtp_port", "smtp_tls", "mail_from", "oidc_login", "oidc_login.client_secret"]
+    {
+        assert_eq!(value(name), Value::Null, "{name}");
+    }
+    assert_eq!((value("smtp_user"), value("smtp_password")), (json!(false), json!(false)));
+    assert_eq!((value("audit.streams"), value("outbound_allow")), (json!([]), json!([])));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,7 +24,7 @@ struct LimitsPage {
     limits: Vec<Row>,
 }
 
-/// Settings in force. Files, passwords and keys are not among them.
+/// Settings in force. Files, passwords and keys are not among them; of some it is told whether they are set.
 pub fn show(call: &Call, frame: Frame) -> Result<Response> {
     let all = api::all(&call.app, &call.caller)?;
     let settings = all.settings.into_iter();
