@@ -27,6 +27,10 @@ pub struct Viewer {
 
 /// More notifications than this are many.
 const MANY: u64 = 99;
+/// Bytes of HTML for an address to come back to, where it stands as it is and where it stands in another address.
+const ADDRESS: usize = 6_000;
+/// Characters of what a page says of a failure: some tell what was sent.
+const DETAIL: usize = 2_000;
 
 /// What all pages have around them.
 #[derive(Debug, Clone, Default)]
@@ -67,7 +71,7 @@ const HERE: usize = 2_000;
 impl Frame {
     /// Around what this call asks for.
     pub fn of(call: &Call) -> Self {
-        let asked = call.head.uri.path_and_query().map_or("/", |path| path.as_str());
+        let asked = fitting(call.head.uri.path_and_query().map_or("/", |path| path.as_str()));
         // What was done before is not said again by whoever comes back.
         let mut here = notice::without(asked);
         if !call.method().is_safe() {
@@ -129,8 +133,7 @@ impl Frame {
 
     /// The address where one signs in and comes back to here.
     pub fn sign_in(&self) -> String {
-        let next: String = url::form_urlencoded::byte_serialize(self.here.as_bytes()).collect();
-        format!("/login?next={next}")
+        format!("/login?next={}", encoded(&self.here))
     }
 
     /// Whether pages are there for the viewer that need the scope `admin`.
@@ -157,6 +160,17 @@ impl Frame {
     pub fn version(&self) -> &'static str {
         env!("CARGO_PKG_VERSION")
     }
+}
+
+fn encoded(address: &str) -> String {
+    url::form_urlencoded::byte_serialize(address.as_bytes()).collect()
+}
+
+/// An address as far as each page has room for it: anybody may write anything behind it, and parts of no page are that long.
+fn fitting(address: &str) -> &str {
+    let fits = |address: &str| show::weight(address) + encoded(address).len() <= ADDRESS;
+    let path = address.split('?').next().unwrap_or(address);
+    [address, path].into_iter().find(|address| fits(address)).unwrap_or("/")
 }
 
 /// A page as an answer. What it shows depends on who asks, so nobody on the way keeps it.
@@ -237,8 +251,9 @@ pub fn failed(frame: Frame, reads_pages: bool, method: &Method, failure: Failure
     let page = match source.as_ref().and_then(|source| source.downcast_ref::<Unsent>()) {
         Some(Unsent(fields)) => again(frame, status, fields),
         None => {
-            let frame = frame.titled(shown.title.clone());
-            with_status(status, &ProblemPage { frame, problem: *shown })
+            let (frame, mut problem) = (frame.titled(shown.title.clone()), *shown);
+            problem.detail = show::clipped(&problem.detail, DETAIL);
+            with_status(status, &ProblemPage { frame, problem })
         }
     };
     if let Ok(page) = page {

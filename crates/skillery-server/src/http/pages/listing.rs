@@ -81,6 +81,12 @@ pub(super) fn all(call: &Call, sort: Sort) -> Result<SearchQuery> {
     Ok(SearchQuery::all(&call.app, &call.caller, sort, rows.limit.min(ROWS), rows.offset))
 }
 
+/// A number in the address, as short as it can be written; empty where it says nothing.
+fn number(call: &Call, name: &str) -> Result<String> {
+    let number = call.parsed::<usize>(name)?.filter(|number| *number > 0);
+    Ok(number.map_or_else(String::new, |number| number.to_string()))
+}
+
 /// Whether everybody sees what the viewer sees.
 pub(super) fn is_open(call: &Call) -> bool {
     call.app.settings.anonymous_reads && call.caller.identity().is_none()
@@ -105,7 +111,7 @@ async fn list(
     // Beside what is of no namespace, orgs alone are listed.
     commonest.retain(|(namespace, _)| !namespace.contains('/'));
     // Going on among skills leaves the namespaces where they are.
-    let begin = words.namespaces.as_ref().and_then(|_| call.parameter("namespaces")).unwrap_or_default();
+    let begin = if words.namespaces.is_some() { number(call, "namespaces")? } else { String::new() };
     let (namespaces, more_namespaces) = words.namespaces.unwrap_or((commonest, Pager::default()));
     let mut frame = frame.titled(words.heading.clone()).part(words.part);
     frame.description.clone_from(&words.lead);
@@ -226,7 +232,7 @@ pub async fn namespace(call: &Call, frame: Frame, namespace: &Namespace) -> Resu
         (whole.rsplit('/').next().unwrap_or(whole).to_owned(), whole.to_owned())
     });
     let begin = call.parsed::<usize>("namespaces")?.unwrap_or(0);
-    let offset = call.parameter("offset").unwrap_or_default();
+    let offset = number(call, "offset")?;
     // From behind the end of the list one comes back to its last page.
     let last = within.len().saturating_sub(1) / BESIDE * BESIDE;
     let more = Pages::of(&call.app, &format!("/{text}"), &[("offset", offset.as_str())]).at(

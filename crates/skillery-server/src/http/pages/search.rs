@@ -9,8 +9,8 @@ use skillery_core::api::Record;
 use skillery_core::{Namespace, Sort};
 
 use super::frame::{Frame, page};
-use super::pager::{Pager, Pages, fitting_rows};
-use super::{feed, place, show};
+use super::pager::{Fit, Pager, Pages, fitting_rows, with_before};
+use super::{feed, place, said, show};
 use crate::failure::{Failure, Result};
 use crate::http::api::search as api;
 use crate::http::call::{Call, Page, json};
@@ -27,9 +27,14 @@ const ROWS: usize = 20;
 const SUGGESTIONS: usize = 8;
 /// Tags, and namespaces, that are counted.
 const FACETS: usize = 12;
-/// Bytes of HTML for each of both, and for a link without its address and its text.
+/// Bytes of HTML for each of both and for tags to take away, for a link without its address and its text, and for a result without
+/// its texts.
 const ROOM_BESIDE: usize = 5_000;
 const LINK: usize = 100;
+const RESULT: usize = 350;
+/// The most bytes of HTML of an address with all that is asked for, where other links have it than those to the pages before and
+/// behind.
+const MOST_ADDRESS: usize = 2_500;
 
 /// What is found by a query, once everything is in the index that was acknowledged before.
 pub async fn found(call: &Call, query: &SearchQuery) -> Result<Found> {
@@ -49,6 +54,8 @@ struct SearchPage {
     frame: Frame,
     query: String,
     tags: Vec<String>,
+    /// Whether it is so much that the filters alone lead to the same search with less or more.
+    is_heavy: bool,
     /// How many of them there is room to take away for.
     removable: usize,
     namespace: String,
@@ -78,6 +85,16 @@ impl SearchPage {
 
     fn more_tags(&self) -> usize {
         self.tags.len() - self.removable
+    }
+
+    /// Bytes of HTML that what is asked for takes, in texts and in links with this many bytes of address, at most nearly.
+    fn weight(&self, address: usize) -> usize {
+        let tags = self.tags.iter().map(|tag| 1 + show::weight(tag)).sum::<usize>();
+        // The words are in two titles, two fields and the heading, and encoded in a link.
+        let texts = 5 * show::weight(&self.query) + 3 * self.query.len() + tags + 2 * self.namespace.len();
+        // The pages before and behind, else both links to the feed, and those without the namespace and the rating, too.
+        let (links, lists) = if self.is_heavy { (2, 0) } else { (6, 3 * ROOM_BESIDE) };
+        texts + links * (LINK + address) + lists
     }
 
     fn last(&self) -> usize {
@@ -133,10 +150,20 @@ fn is_same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
 
+/// Bytes of HTML that a result takes, at most nearly.
+fn weight(record: &Record) -> usize {
+    let texts = [show::clipped_to(&record.description, 300, 900), show::clipped_to(&record.author, 100, 200)];
+    let texts = texts.iter().map(|text| show::weight(text)).sum::<usize>();
+    let tags = show::few_tags(&record.tags).map(|tag| show::tag_weight(tag)).sum::<usize>();
+    RESULT + 2 * record.id.len() + record.version.len() + texts + tags
+}
+
 /// What was found, and how to find less or more.
 pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     let mut query = api::query(call)?;
-    query.limit = query.limit.min(ROWS);
+    let rows = Page { limit: query.limit.min(ROWS), offset: query.offset };
+    let known = with_before(rows);
+    (query.limit, query.offset) = (known.limit, known.offset);
     let found = found(call, &query).await?;
     let records = records(call, &found).await?;
     let words = call.parameter("q").unwrap_or_default();
@@ -158,12 +185,16 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
             format!("{words} · Search")
         }),
         tags,
+        is_heavy: false,
         removable: 0,
         namespace: query.namespace.as_ref().map_or_else(String::new, ToString::to_string),
-        min_rating: call.parameter("min_rating").unwrap_or_default(),
+        // As short as it can be said, however it was written.
+        min_rating: query
+            .min_rating
+            .map_or_else(String::new, |least| format!("{least:?}").trim_end_matches(".0").to_owned()),
         sort: query.sort.as_str(),
         total: found.total,
-        first: query.offset + 1,
+        first: rows.offset + 1,
         suggested_tags: counted.tags,
         namespaces,
         records,
@@ -178,6 +209,12 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     let suggested = std::mem::take(&mut page_.suggested_tags);
     page_.suggested_tags = suggested.into_iter().filter(|(tag, _)| page_.has(tag) || may_add(tag)).collect();
     // Each link has all that is asked for in it, which may be long.
+    let address = show::weight(&page_.within(&page_.namespace));
+    page_.is_heavy = address > MOST_ADDRESS;
+    if page_.is_heavy {
+        page_.suggested_tags.clear();
+        page_.namespaces.clear();
+    }
     let fits = fitting_rows(page_.suggested_tags.iter(), ROOM_BESIDE, |(tag, _)| {
         LINK + show::weight(&page_.toggled(tag)) + show::weight(tag)
     });
@@ -191,10 +228,12 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     });
     let tags = page_.tags.join(",");
     let pairs = page_.pairs(&tags, &page_.namespace, &page_.min_rating);
-    let rows = Page { limit: query.limit, offset: query.offset };
-    let pager = Pages::of(&call.app, SEARCH, &pairs).at_most(ROWS).by_offset(rows, page_.total as u64);
-    let feed = place::address(feed::SEARCH_FEED, pairs);
-    (page_.pager, page_.frame.feed) = (pager, Some(feed));
+    let room = said::ROOM.saturating_sub(page_.weight(address));
+    let fit = Fit::of_part((&page_.records, known, page_.total as u64), rows, room, weight);
+    let pager = fit.pager(&Pages::of(&call.app, SEARCH, &pairs).at_most(ROWS), rows.limit);
+    let feed = (!page_.is_heavy).then(|| place::address(feed::SEARCH_FEED, pairs));
+    (page_.pager, page_.frame.feed) = (pager, feed);
+    fit.cut(&mut page_.records);
     page(&page_)
 }
 
