@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use skillery_core::ProblemCode;
 
 use super::super::form::Form;
+use super::super::show;
 use crate::failure::{Failure, Result};
 use crate::origin;
 
@@ -18,6 +19,9 @@ pub struct Tried {
 
 /// Bytes of HTML of what was typed that a list leaves room for: keys and certificates are the longest of it.
 const BESIDE: usize = 12_000;
+
+/// Characters of why a form was refused: some reasons tell what was sent.
+const WHY: usize = 600;
 
 /// Whether a failure is about what was typed, so that typing something else may help.
 fn is_about_fields(failure: &Failure) -> bool {
@@ -59,7 +63,7 @@ impl Tried {
         let named = problem.facts.get("field").and_then(serde_json::Value::as_str);
         let named = named.filter(|named| fields.iter().any(|(name, _)| name == named));
         let why = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
-        let why = format!("{}.", why.trim_end_matches('.'));
+        let why = format!("{}.", show::clipped(why.trim_end_matches('.'), WHY));
         let field = named.unwrap_or(otherwise).to_owned();
         Ok((Self { field, why, fields, weight: form.weight() }, status))
     }

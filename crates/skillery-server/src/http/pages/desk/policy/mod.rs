@@ -32,13 +32,20 @@ use crate::http::call::{Call, Page};
 use crate::text::invalid;
 pub use history::show as history;
 use told::{Differs, ROLES, Row, differs, rows};
-use typed::Typed;
+use typed::{BOX, Typed};
 
 /// Bytes of HTML that names of groups take where each stage has them all, and where each is a box: more are offered as they are typed.
 const CHOICES: usize = 6_000;
-/// What there is of policies in force beside the form, and of what one of them says otherwise than another.
-const IN_FORCE: usize = 8_000;
+/// What there is at most of policies in force beside the form, and of what one of them says otherwise than another.
+const IN_FORCE: usize = 10_000;
 const DIFFERS: usize = 3_000;
+/// What the form itself takes, and each stage of it, with nothing typed in it; and what may be typed at most, which is more than its
+/// fields take.
+const FORM: usize = 8_500;
+const STAGE: usize = 2_250;
+const TYPED: usize = 13_500;
+/// What a policy in force takes beside its rows, and beside the three times that it names its namespace.
+const AROUND: usize = 230;
 
 /// A policy that is in force, in words.
 struct InForce {
@@ -55,6 +62,8 @@ struct PolicyPage {
     frame: Frame,
     head: Head,
     in_force: Vec<InForce>,
+    /// How many more there are.
+    more_in_force: usize,
     /// Whether the namespace demands something itself.
     has_own: bool,
     /// The entry of that; empty where it demands nothing.
@@ -181,18 +190,33 @@ async fn render(
     };
     // Who was told of it saves over it knowingly.
     let seen = if is_stale { now_seen } else { seen };
-    let would = match typed.policy() {
-        Ok(policy) if is_changed => fitting(differs(own_policy.as_ref(), Some(&policy))),
-        _ => Vec::new(),
-    };
     let groups: Vec<GroupSummary> =
         response.groups.iter().filter(|group| is_of(&group.namespace, namespace)).cloned().collect();
+    let stages = typed.stages.len();
+    let are_typed = are_typed(&groups, stages);
+    // What is typed comes first, and what it is chosen from; what is told has the room that they leave.
+    let offered = offered(&groups, stages, are_typed);
+    let form = FORM + STAGE * stages + offered + typed.weight() + show::weight(tried.reason());
+    let mut room = said::ROOM.saturating_sub(form);
+    let mut fit = |differs: Vec<Differs>| {
+        let differs = fitting(differs, room.min(DIFFERS));
+        room = room.saturating_sub(differs.iter().map(Differs::weight).sum());
+        differs
+    };
+    let meanwhile = meanwhile.map(|told| Meanwhile { differs: fit(told.differs), ..told });
+    let would = match typed.policy() {
+        Ok(policy) if is_changed => fit(differs(own_policy.as_ref(), Some(&policy))),
+        _ => Vec::new(),
+    };
+    let room = if head.is_admin { room.min(IN_FORCE) } else { said::ROOM };
+    let (in_force, more_in_force) = in_force(&response.policies, namespace, room);
     let template = PolicyPage {
         frame: frame.titled(format!("Policy of {namespace}")).part("orgs"),
-        in_force: in_force(&response.policies, namespace, if head.is_admin { IN_FORCE } else { said::ROOM }),
+        in_force,
+        more_in_force,
         has_own: own.is_some(),
         seen: seen.map_or_else(String::new, |seen| seen.to_string()),
-        are_typed: are_typed(&groups, typed.stages.len()),
+        are_typed,
         groups,
         now: app.environment.now(),
         head,
@@ -212,33 +236,44 @@ fn are_typed(groups: &[GroupSummary], stages: usize) -> bool {
     stages.max(2) * names > CHOICES
 }
 
-/// What is in force, as far as there is room: what the namespace demands itself always, what one above does before what those do
-/// that are further above.
-fn in_force(policies: &[PolicyInForce], namespace: &Namespace, mut room: usize) -> Vec<InForce> {
-    let mut told: Vec<InForce> = policies
-        .iter()
-        .rev()
-        .map(|set| {
-            let is_own = is_of(&set.namespace, namespace);
-            let rows = rows(&set.policy);
-            let weight: usize = rows.iter().map(|(name, text)| 18 + name.len() + show::weight(text)).sum();
-            let fits = is_own || weight <= room;
-            room = room.saturating_sub(weight);
-            InForce {
-                is_own,
-                namespace: set.namespace.clone(),
-                set_at: set.set_at,
-                rows: if fits { rows } else { Vec::new() },
-            }
-        })
-        .collect();
+/// Bytes of HTML of the groups that a form with so many stages offers, at most nearly.
+fn offered(groups: &[GroupSummary], stages: usize, are_typed: bool) -> usize {
+    let names: usize = groups.iter().map(|group| group.group.as_str().len()).sum();
+    match are_typed {
+        true => 20 * groups.len() + names,
+        // Each in every stage and as a box.
+        false => (30 * stages + BOX) * groups.len() + 2 * (stages + 1) * names,
+    }
+}
+
+/// What is in force, as far as there is room, and how many more there are: what the namespace demands itself comes before what one
+/// above does, and that before what those do that are further above.
+fn in_force(policies: &[PolicyInForce], namespace: &Namespace, mut room: usize) -> (Vec<InForce>, usize) {
+    let mut told: Vec<InForce> = Vec::new();
+    let mut is_full = false;
+    for set in policies.iter().rev() {
+        let is_own = is_of(&set.namespace, namespace);
+        let around = if is_own { 0 } else { AROUND + 3 * set.namespace.len() };
+        let Some(left) = room.checked_sub(around) else { break };
+        let rows = rows(&set.policy);
+        let weight: usize = rows.iter().map(|(name, text)| 18 + name.len() + show::weight(text)).sum();
+        is_full |= weight > left;
+        room = if is_full { left } else { left - weight };
+        told.push(InForce {
+            is_own,
+            namespace: set.namespace.clone(),
+            set_at: set.set_at,
+            rows: if is_full { Vec::new() } else { rows },
+        });
+    }
     told.reverse();
-    told
+    let more = policies.len() - told.len();
+    (told, more)
 }
 
 /// As much of what differs as there is room for, and how much more there is.
-fn fitting(mut differs: Vec<Differs>) -> Vec<Differs> {
-    let fits = fitting_rows(differs.iter(), DIFFERS, Differs::weight);
+fn fitting(mut differs: Vec<Differs>, room: usize) -> Vec<Differs> {
+    let fits = fitting_rows(differs.iter(), room, Differs::weight);
     let more = differs.len() - fits;
     if more > 0 {
         differs.truncate(fits);
@@ -265,7 +300,7 @@ async fn meanwhile(
     Ok(Meanwhile {
         at: last.as_ref().map_or_else(|| app.environment.now(), |change| change.at),
         by: last.and_then(|change| change.by).unwrap_or_else(|| "Somebody".to_owned()),
-        differs: fitting(differs(before.as_ref(), now)),
+        differs: differs(before.as_ref(), now),
     })
 }
 
@@ -295,11 +330,11 @@ pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<R
             Err(failure) => Err(failure),
         };
     }
-    if form.is_heavy() {
+    let mut typed = Typed::sent(&form);
+    if form.is_heavy() || typed.weight() > TYPED {
         // No page has such a form.
         return Err(form::unknown());
     }
-    let mut typed = Typed::sent(&form);
     if action == "begin" {
         let preset: Preset = form.text("preset").parse().map_err(|error: String| invalid("preset", error))?;
         typed = Typed::of(&preset.policy());

@@ -4,6 +4,7 @@ use skillery_core::approval::{AutoApproval, Fact, MAX_STAGES, ReReview, Stage};
 use skillery_core::{PublishPolicy, Segment};
 
 use super::super::super::form::Form;
+use super::super::super::show;
 use crate::failure::Result;
 use crate::text::invalid;
 
@@ -77,6 +78,10 @@ fn groups(form: &Form) -> Vec<String> {
 }
 
 const MOST_GROUPS: usize = 60;
+/// Bytes of HTML around the name of a group that a stage asks for and that is not there.
+const GROUP: usize = 60;
+/// Bytes of HTML around both names of a group that has a box.
+pub const BOX: usize = 140;
 
 impl Typed {
     /// As if this policy had been typed.
@@ -133,6 +138,19 @@ impl Typed {
             review_days: text("review_days"),
             overdue: text("overdue"),
         }
+    }
+
+    /// Bytes of HTML that it takes in the form, at most nearly.
+    pub fn weight(&self) -> usize {
+        let stage = |stage: &TypedStage| {
+            // A group that is not there is named twice.
+            let texts = [&stage.name, &stage.approvals, &stage.group, &stage.group];
+            GROUP + texts.iter().map(|text| show::weight(text)).sum::<usize>()
+        };
+        let stages = self.stages.iter().map(stage).sum::<usize>();
+        let groups = self.groups.iter().map(|name| BOX + 2 * show::weight(name)).sum::<usize>();
+        let rest = [&self.approvals, &self.expires_days, &self.review_days];
+        stages + groups + rest.iter().map(|text| show::weight(text)).sum::<usize>()
     }
 
     /// Does what a button says that changes the form alone; tells whether it is one.
