@@ -104,13 +104,109 @@ async fn lists_of_skills_with_much_to_say_are_light() {
         browser.page(path).await;
     }
     // Each link of a search has in it all that is asked for.
-    let long = "%F0%9F%98%80".repeat(15);
-    let tags: Vec<String> = (10..40).map(|tag| format!("{long}{tag}")).collect();
-    let page = browser.page(&format!("/search?q={long}&tags={}", tags.join(","))).await;
-    assert!(page.contains(" tags more</li>"), "{page}");
+    for (length, count, says) in [(2, 20, " tags more</li>"), (15, 30, LONG)] {
+        let long = "%F0%9F%98%80".repeat(length);
+        let tags: Vec<String> = (10..10 + count).map(|tag| format!("{long}{tag}")).collect();
+        let page = browser.page(&format!("/search?q={long}&tags={}", tags.join(","))).await;
+        assert!(page.contains(says), "{says}: {page}");
+    }
     // A tag that is too long, too many, and tags that are too long together.
     for tags in ["a".repeat(65), ["a"; 33].join(","), [&*"a".repeat(60); 20].join(",")] {
         assert_eq!(browser.get(&format!("/search?tags={tags}")).await.status, 400, "{tags}");
+    }
+}
+
+/// What a search says for which there is no room in more than a few links.
+const LONG: &str = "What is asked for is long: it is changed in the filters.";
+
+/// Skills of which all is as long as it may be, in this namespace, with these tags among others.
+async fn long_skills(app: &TestApp, within: &str, tags: &[String]) {
+    for number in 10..55 {
+        let id = format!("{within}/{number}{}", "t".repeat(252 - within.len()));
+        assert_eq!(id.len(), 255);
+        let mut body = skill(&id, &format!("1.0.0+{}", "a".repeat(120)));
+        body["description"] = json!(format!("tool {}", dear(4_091)));
+        body["author"] = json!(dear(1_024));
+        let own = (0..4).map(|tag| format!("{}{number}{tag}", "😀".repeat(61)));
+        body["tags"] = tags.iter().cloned().chain(own).collect();
+        app.post("/api/v1/skills", ADMIN, body).await.is(201);
+    }
+    app.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn searches_for_much_that_find_much_are_light_and_pass_over_nothing() {
+    let app = TestApp::new().await;
+    let within = format!("acme{}", format!("/{}", "n".repeat(29)).repeat(7));
+    // As many as may be asked for, each as long as it may be.
+    let tags: Vec<String> = (10..18).map(|tag| format!("{}{tag}", "😀".repeat(62))).collect();
+    long_skills(&app, &within, &tags).await;
+    let joined = tags.join(",");
+    let filters = format!("org={within}&min_rating={}&sort=updated&publisher=admin", "0".repeat(4_000));
+    let asked = |words: &str, tags: &str| -> String {
+        let words = format!("tool {words}");
+        let pairs = [("q", words.as_str()), ("tags", tags)];
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        format!("/search?{query}&{filters}&limit=200")
+    };
+    let signed_in = Browser::signed_in(&app, ADMIN).await;
+    for mut browser in [signed_in, Browser::new(&app)] {
+        for (words, html) in [("😀", "😀"), ("&", AND), ("\"", QUOTE), ("'", "&#39;")] {
+            let (words, html) = (words.repeat(251), html.repeat(251));
+            for (tags, is_long) in [("", html.starts_with('😀')), (joined.as_str(), true)] {
+                let first = asked(&words, tags);
+                let found = rows(&mut browser, &first, "<h2><a href=\"/").await;
+                assert_eq!(found.len(), 45, "{first}");
+                // All that was asked for stands in the form, also where links have no room for it.
+                let page = browser.page(&first).await;
+                for part in [
+                    format!("type=\"hidden\" name=\"q\" value=\"tool {html}\""),
+                    format!("name=\"org\" value=\"{within}\""),
+                    format!("name=\"tags\" value=\"{tags}\""),
+                ] {
+                    assert!(page.contains(&part), "{part}: {page}");
+                }
+                assert_eq!(page.contains(LONG), is_long, "{first}: {page}");
+                assert_eq!(page.contains("Feed of this search"), !is_long, "{first}: {page}");
+                assert_eq!(page.contains("0 stars or more"), !is_long, "{first}: {page}");
+            }
+        }
+        // Nothing is found.
+        browser.page(&format!("{}&offset=9000", asked(&"\"".repeat(251), &joined))).await;
+        browser.page(&asked(&format!("nothing {}", "😀".repeat(243)), &joined)).await;
+    }
+    // What numbers are written with makes no link longer.
+    let zeros = "0".repeat(9_000);
+    let page = Browser::new(&app).page(&format!("/acme?namespaces={zeros}1&offset={zeros}20")).await;
+    assert!(page.contains("rel=\"next\" href=\"/acme?namespaces=1&#38;offset=40\""), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_written_behind_an_address_makes_no_page_heavy() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let signed_in = Browser::signed_in(&app, ADMIN).await;
+    for mut browser in [signed_in, Browser::new(&app)] {
+        for path in ["/", "/search", "/trending", "/tags", "/users/admin", "/acme", "/acme/tool"] {
+            for more in ["&", "'", "%F0%9F%98%80"] {
+                let page = browser.page(&format!("{path}?x={}", more.repeat(4_000))).await;
+                assert!(page.contains(&format!("name=\"next\" value=\"{path}\"")), "{path}: {page}");
+            }
+            // What is no longer than people write is come back to.
+            let page = browser.page(&format!("{path}?x={}", "a".repeat(1_000))).await;
+            assert!(page.contains(&format!("value=\"{path}?x=aaa")), "{path}: {page}");
+        }
+        for (path, status) in [
+            (format!("/search?sort={}", "`".repeat(20_000)), 400),
+            (format!("/search?org={}", "%26".repeat(20_000)), 400),
+            (format!("/tags/{}", "%26".repeat(20_000)), 404),
+            (format!("/nothing/{}", "%26".repeat(20_000)), 404),
+        ] {
+            let answer = browser.get(&path).await;
+            let weight = answer.body.len() + ASSETS;
+            assert!(answer.status == status && weight <= 100_000, "{}: {weight}", answer.status);
+            assert!(text(&answer).contains("To the start"), "{}", text(&answer));
+        }
     }
 }
 
