@@ -15,7 +15,7 @@ async fn own(app: &TestApp) -> Value {
 }
 
 /// What a form was made from.
-fn seen(page: &str) -> String {
+pub(super) fn seen(page: &str) -> String {
     let (_, rest) = page.split_once("name=\"seen\" value=\"").unwrap();
     rest.split('"').next().unwrap().to_owned()
 }

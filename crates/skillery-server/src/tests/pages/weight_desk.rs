@@ -6,6 +6,7 @@ use axum::http::Request;
 use serde_json::json;
 
 use super::super::{ADMIN, SCOPES, TestApp, skill};
+use super::policies::seen;
 use super::weight::{dear, longest, next, rows};
 use super::{ASSETS, Browser, text};
 
@@ -224,4 +225,181 @@ async fn the_form_of_a_policy_with_many_groups_is_light_and_keeps_what_was_chose
     }
     assert_eq!(entries.len(), 21, "{entries:?}");
     assert_eq!(entries.iter().collect::<HashSet<_>>().len(), 21, "{entries:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_refused_form_of_the_longest_policy_below_others_is_light_and_keeps_what_was_typed() {
+    const FACTS: [&str; 7] = [
+        "first-version",
+        "new-permissions",
+        "findings-note",
+        "findings-warning",
+        "findings-error",
+        "external-dependency",
+        "public",
+    ];
+    const QUOTE: &str = "&#34;";
+    let app = TestApp::new().await;
+    let namespace = ["n".repeat(31); 8].join("/");
+    assert_eq!(namespace.len(), 255);
+    app.post("/api/v1/orgs", ADMIN, json!({ "name": "n".repeat(31) })).await.is(201);
+    let api = format!("/api/v1/orgs/{namespace}/policy");
+    let groups: Vec<String> = (10..60).map(|number| format!("{number}{}", "g".repeat(62))).collect();
+    for group in &groups {
+        app.put(&format!("{api}/groups/{group}"), ADMIN, json!({ "users": ["admin"] })).await.is(200);
+    }
+    // Those above have no groups.
+    let policy = |groups: &[String], days: u32| {
+        let stage = |number: usize| {
+            let name = format!("{number}{}", "s".repeat(63));
+            let mut stage = json!({ "name": name, "approvals": 16, "role": "reviewer", "when": FACTS });
+            if let Some(group) = groups.get(number) {
+                stage["group"] = json!(group);
+            }
+            stage
+        };
+        json!({
+            "stages": (0..8).map(stage).collect::<Vec<_>>(),
+            "when": FACTS,
+            "auto": { "builds": true, "patches": true, "groups": groups },
+            "signed": true,
+            "signed_reviews": true,
+            "same_people": true,
+            "expires_days": days,
+            "review": { "days": 3_650, "overdue": "warn" },
+        })
+    };
+    for (end, _) in namespace.match_indices('/') {
+        let path = format!("/api/v1/orgs/{}/policy", &namespace[..end]);
+        app.put(&path, ADMIN, policy(&[], 3_650)).await.is(200);
+    }
+    app.put(&api, ADMIN, policy(&groups[..8], 3_650)).await.is(200);
+    let page_of_policy = format!("/orgs/{namespace}/policy");
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let page = browser.page(&page_of_policy).await;
+    let old = seen(&page);
+    assert!(page.contains(&groups[49]) && page.contains("<dt>Stage 8</dt>"), "{page}");
+    // Somebody else saves another one meanwhile.
+    let mut other = policy(&groups[8..16], 3_649);
+    other["stages"].as_array_mut().unwrap().reverse();
+    app.put(&api, ADMIN, other).await.is(200);
+    let typed = |name: &dyn Fn(usize) -> String, group: &dyn Fn(usize) -> String, more: &[String]| {
+        let mut fields: Vec<(String, String)> = Vec::new();
+        let mut say = |name: &str, value: &str| fields.push((name.to_owned(), value.to_owned()));
+        for place in 0..8 {
+            say(&format!("stage-{place}-name"), &name(place));
+            say(&format!("stage-{place}-approvals"), "15");
+            say(&format!("stage-{place}-role"), "admin");
+            say(&format!("stage-{place}-group"), &group(place));
+            for fact in FACTS {
+                say(&format!("stage-{place}-when"), fact);
+            }
+        }
+        for fact in FACTS {
+            say("when", fact);
+        }
+        for group in more {
+            say("groups", group);
+        }
+        for (name, value) in [
+            ("stages", "8"),
+            ("approvals", "0"),
+            ("role", "reviewer"),
+            ("builds", "yes"),
+            ("signed", "yes"),
+            ("same_people", "yes"),
+            ("expires_days", "3648"),
+            ("review_days", "3647"),
+            ("overdue", "hold"),
+            ("seen", old.as_str()),
+        ] {
+            say(name, value);
+        }
+        fields
+    };
+    // What stands in the address is not said again.
+    let action = format!("{page_of_policy}?x={}", "&".repeat(4_000));
+    let mut send = async |action_of_form: &str, fields: &[(String, String)]| {
+        let mut sent: Vec<(&str, &str)> = vec![("action", action_of_form)];
+        sent.extend(fields.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let answer = browser.post(&action, &sent).await;
+        let weight = answer.body.len() + ASSETS;
+        assert!(weight <= 100_000, "{action_of_form}: {weight}");
+        (answer.status, text(&answer))
+    };
+    // What can be a policy, of groups that are there, and of some that are not.
+    let is_there = |place: usize| groups[20 + place].clone();
+    let is_missing = |place: usize| format!("{place}{}", "m".repeat(63));
+    for group in [&is_there as &dyn Fn(usize) -> String, &is_missing] {
+        let chosen: Vec<String> = (0..8).map(group).collect();
+        let fields = typed(&name_of, group, &chosen);
+        for (action, expected) in [("set", 409), ("look", 200), ("down-0", 200)] {
+            let (status, page) = send(action, &fields).await;
+            assert_eq!(status, expected, "{action}: {page}");
+            for place in 0..8 {
+                let (name, group) = (name_of(place), group(place));
+                assert!(page.contains(&format!("-name\" value=\"{name}\"")), "{action}: {page}");
+                assert!(page.contains(&format!("-group\" value=\"{group}\"")), "{action}: {page}");
+                let named = format!("name=\"groups\" value=\"{group}\" checked>");
+                assert!(page.contains(&named), "{action}: {page}");
+            }
+            assert!(page.contains("value=\"3648\"") && page.contains("value=\"3647\""), "{action}: {page}");
+            assert!(page.contains("A save would change:"), "{action}: {page}");
+            assert_eq!(page.contains("has changed the policy"), action == "set", "{action}: {page}");
+        }
+    }
+    // More groups than a policy names leave less room for what is told.
+    let fields = typed(&name_of, &is_there, &groups[..40]);
+    for (action, expected) in [("set", 422), ("look", 200)] {
+        let (status, page) = send(action, &fields).await;
+        assert_eq!(status, expected, "{action}: {page}");
+        assert_eq!(page.matches("name=\"groups\" value=\"").count(), 40, "{action}: {page}");
+        assert!(page.contains(" more, on the pages of the namespaces above.</p>"), "{action}: {page}");
+        assert!(
+            page.contains("A save would change:") && page.contains("<dt>Stage 8</dt>"),
+            "{action}: {page}"
+        );
+    }
+    // What can be none is given back as well, as far as fields take it.
+    let quotes = |_: usize| "\"".repeat(64);
+    let more: Vec<String> = (0..8).map(|place| groups[20 + place].clone()).collect();
+    let more = [more, (0..8).map(is_missing).collect()].concat();
+    let fields = typed(&quotes, &quotes, &more);
+    for (action, expected) in [("set", 422), ("look", 200), ("up-1", 200)] {
+        let (status, page) = send(action, &fields).await;
+        assert_eq!(status, expected, "{action}: {page}");
+        for field in ["name", "group"] {
+            let value = format!("-{field}\" value=\"{}\"", QUOTE.repeat(64));
+            assert_eq!(page.matches(&value).count(), 8, "{action}: {page}");
+        }
+        for group in &more {
+            let named = format!("name=\"groups\" value=\"{group}\" checked>");
+            assert!(page.contains(&named), "{action}: {page}");
+        }
+    }
+    // What no field takes is not, wherever it stands.
+    for (name, length) in [
+        ("stage-0-name", 4_000),
+        ("stage-0-group", 2_000),
+        ("stage-0-approvals", 4_000),
+        ("groups", 2_000),
+        ("review_days", 4_000),
+    ] {
+        let mut fields = typed(&name_of, &is_there, &[]);
+        fields.retain(|(field, _)| field != name);
+        fields.push((name.to_owned(), "\"".repeat(length)));
+        let (status, page) = send("set", &fields).await;
+        assert!(status == 400 && !page.contains(&QUOTE.repeat(length)), "{name} {status}: {page}");
+    }
+    // Nor is all of it where it is told why it is refused.
+    let mut fields = typed(&name_of, &is_there, &[]);
+    fields.retain(|(field, _)| field != "stage-0-role");
+    fields.push(("stage-0-role".to_owned(), "\"".repeat(4_000)));
+    let (status, page) = send("set", &fields).await;
+    assert!(status == 422 && page.contains(&format!("-name\" value=\"{}\"", name_of(7))), "{status}: {page}");
+}
+
+/// What a stage is called in the form.
+fn name_of(place: usize) -> String {
+    format!("{place}{}", "t".repeat(63))
 }
