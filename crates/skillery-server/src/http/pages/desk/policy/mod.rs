@@ -39,8 +39,8 @@ const CHOICES: usize = 6_000;
 /// What there is at most of policies in force beside the form, and of what one of them says otherwise than another.
 const IN_FORCE: usize = 10_000;
 const DIFFERS: usize = 3_000;
-/// What the form itself takes, and each stage of it, with nothing typed in it; and what may be typed at most, which is more than its
-/// fields take.
+/// What the form itself takes, and each stage of it, with nothing typed in it; and what is given back at most, which is more than people
+/// type.
 const FORM: usize = 8_500;
 const STAGE: usize = 2_250;
 const TYPED: usize = 13_500;
