@@ -65,9 +65,6 @@ pub struct Frame {
     pub theme: &'static str,
 }
 
-/// Bytes of an address that a page leads back to: it stands in forms and links. Of a longer one it is the path.
-const HERE: usize = 2_000;
-
 impl Frame {
     /// Around what this call asks for.
     pub fn of(call: &Call) -> Self {
@@ -77,10 +74,6 @@ impl Frame {
         if !call.method().is_safe() {
             here = place::of(call.head.uri.path())
                 .map_or("/".to_owned(), |place| place.behind().unwrap_or(here));
-        }
-        if here.len() > HERE {
-            let path = call.head.uri.path();
-            here = if path.len() > HERE { "/" } else { path }.to_owned();
         }
         let viewer = call.caller.identity().map(|identity| {
             let (name, is_admin) = (identity.user.name.clone(), identity.is_site_admin());

@@ -45,7 +45,7 @@ async fn a_page_leads_back_to_no_address_that_is_too_long() {
     let page = browser.page("/trending?period=week&more=x").await;
     assert!(page.contains("name=\"next\" value=\"/trending?period=week&#38;more=x\""), "{page}");
     assert!(page.contains("/login?next=%2Ftrending%3Fperiod%3Dweek%26more%3Dx"), "{page}");
-    let page = browser.page(&format!("/trending?period=week&more={}", "x".repeat(4_000))).await;
+    let page = browser.page(&format!("/trending?period=week&more={}", "x".repeat(10_000))).await;
     assert!(page.contains("name=\"next\" value=\"/trending\"") && !page.contains("xxxx"), "{page}");
 }
 

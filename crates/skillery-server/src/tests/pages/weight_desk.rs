@@ -240,7 +240,7 @@ async fn the_refused_form_of_the_longest_policy_below_others_is_light_and_keeps_
     ];
     const QUOTE: &str = "&#34;";
     let app = TestApp::new().await;
-    let namespace = ["n".repeat(31); 8].join("/");
+    let namespace = vec!["n".repeat(31); 8].join("/");
     assert_eq!(namespace.len(), 255);
     app.post("/api/v1/orgs", ADMIN, json!({ "name": "n".repeat(31) })).await.is(201);
     let api = format!("/api/v1/orgs/{namespace}/policy");
