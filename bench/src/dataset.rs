@@ -1,5 +1,6 @@
 //! Registries full of skills. Filling one takes minutes, so it is done once and kept below `target/bench`.
 
+pub mod decisions;
 pub mod furnish;
 pub mod hooks;
 
@@ -29,11 +30,13 @@ pub fn filled(count: usize, code_bytes: usize) -> Result<PathBuf> {
     })
 }
 
-/// The same, and among them one skill with all that pages may have to show: see [`furnish`].
+/// The same, and among them one skill with all that pages may have to show, and many that were approved: see [`furnish`] and
+/// [`decisions`].
 pub fn furnished(count: usize, code_bytes: usize) -> Result<PathBuf> {
-    let what = format!("publishing {count} skills, and one with much to show");
-    kept(&format!("pages-{count}-{code_bytes}"), &what, |registry, corpus| {
+    let what = format!("publishing {count} skills, one with much to show and many that are approved");
+    kept(&format!("approved-{count}-{code_bytes}"), &what, |registry, corpus| {
         publish(registry, corpus, count, code_bytes)?;
+        decisions::decide(registry, corpus)?;
         furnish::furnish(registry, corpus)
     })
 }
