@@ -77,6 +77,23 @@ async fn a_policy_is_told_set_and_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_policy_above_is_linked_for_those_who_are_shown_it() {
+    let app = TestApp::new().await;
+    let [ada] = app.staff([("ada", "reader")]).await;
+    app.publish("acme/team/tool", "1.0.0").await;
+    let bob = app.user("bob", &["read"]).await;
+    app.member("acme/team", "bob", "reader").await;
+    app.put("/api/v1/orgs/acme/policy", ADMIN, json!({ "approvals": 2 })).await.is(200);
+    for (token, is_linked) in [(&ada, true), (&bob, false)] {
+        let mut browser = Browser::signed_in(&app, token).await;
+        let page = browser.page("/orgs/acme/team/policy").await;
+        assert!(page.contains("aria-label=\"Policy of acme\"") && page.contains("2 reviewers"), "{page}");
+        assert_eq!(page.contains("<a href=\"/orgs/acme/policy\">acme</a>"), is_linked, "{page}");
+        assert_eq!(browser.get(POLICY).await.status, if is_linked { 200 } else { 404 });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn all_of_a_policy_is_edited_without_losing_anything() {
     let app = TestApp::new().await;
     let [_, _, admin, ..] = people(&app).await;

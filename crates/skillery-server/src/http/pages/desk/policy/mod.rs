@@ -50,7 +50,8 @@ const AROUND: usize = 230;
 /// A policy that is in force, in words.
 struct InForce {
     namespace: String,
-    is_own: bool,
+    /// Whether the viewer is shown a page of it that is another one than this.
+    is_linked: bool,
     set_at: Time,
     /// What it says; nothing where there is no room for it.
     rows: Vec<Row>,
@@ -94,6 +95,11 @@ struct Meanwhile {
 }
 
 impl PolicyPage {
+    /// Whether there is no room for all that is in force.
+    fn is_cut(&self) -> bool {
+        self.more_in_force > 0 || self.in_force.iter().any(|set| set.rows.is_empty())
+    }
+
     fn roles(&self) -> [Role; 3] {
         ROLES
     }
@@ -209,7 +215,7 @@ async fn render(
         _ => Vec::new(),
     };
     let room = if head.is_admin { room.min(IN_FORCE) } else { said::ROOM };
-    let (in_force, more_in_force) = in_force(&response.policies, namespace, room);
+    let (in_force, more_in_force) = in_force(&response.policies, namespace, caller, room);
     let template = PolicyPage {
         frame: frame.titled(format!("Policy of {namespace}")).part("orgs"),
         in_force,
@@ -248,7 +254,12 @@ fn offered(groups: &[GroupSummary], stages: usize, are_typed: bool) -> usize {
 
 /// What is in force, as far as there is room, and how many more there are: what the namespace demands itself comes before what one
 /// above does, and that before what those do that are further above.
-fn in_force(policies: &[PolicyInForce], namespace: &Namespace, mut room: usize) -> (Vec<InForce>, usize) {
+fn in_force(
+    policies: &[PolicyInForce],
+    namespace: &Namespace,
+    caller: &Caller,
+    mut room: usize,
+) -> (Vec<InForce>, usize) {
     let mut told: Vec<InForce> = Vec::new();
     let mut is_full = false;
     for set in policies.iter().rev() {
@@ -260,7 +271,7 @@ fn in_force(policies: &[PolicyInForce], namespace: &Namespace, mut room: usize) 
         is_full |= weight > left;
         room = if is_full { left } else { left - weight };
         told.push(InForce {
-            is_own,
+            is_linked: !is_own && has_page(caller, &set.namespace),
             namespace: set.namespace.clone(),
             set_at: set.set_at,
             rows: if is_full { Vec::new() } else { rows },
@@ -269,6 +280,13 @@ fn in_force(policies: &[PolicyInForce], namespace: &Namespace, mut room: usize) 
     told.reverse();
     let more = policies.len() - told.len();
     (told, more)
+}
+
+/// Whether the viewer is shown what is set for a namespace.
+fn has_page(caller: &Caller, namespace: &str) -> bool {
+    let key = namespace.parse::<Namespace>().map(|namespace| namespace.key());
+    let Ok(key) = key else { return false };
+    caller.identity().is_some_and(|who| who.role_in(&key).is_some() && who.is_within_bounds(&key))
 }
 
 /// As much of what differs as there is room for, and how much more there is.
