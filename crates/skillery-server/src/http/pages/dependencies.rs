@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use askama::Template;
 use axum::response::Response;
-use skillery_core::api::{Dependency, Dependent, DependentsResponse, USUAL_DAYS};
+use skillery_core::api::{Dependency, Dependent, DependentsResponse, Needed, USUAL_DAYS, Wanted};
 use skillery_core::{SkillId, Version, VersionRequest};
 
 use super::frame::{Frame, page};
@@ -27,6 +27,8 @@ const ROWS: usize = 20;
 const NEEDS: usize = 100;
 /// Skills in one layer of the picture.
 const IN_LAYER: usize = 10;
+/// Skills in one row of either list, of those by which it is needed, or that it needs.
+const IN_ROW: usize = 20;
 /// Bytes of HTML around the names in a row of either list, and around each of those by which it is needed, or that it needs.
 const ROW: usize = 280;
 const NEED: usize = 50;
@@ -54,6 +56,26 @@ impl DependenciesPage {
     fn is_seen(&self, id: &SkillId) -> bool {
         self.seen.contains(id.as_str())
     }
+
+    /// Those by which it is needed, as far as its row shows them.
+    fn wanted<'row>(&self, need: &'row Dependency) -> &'row [Wanted] {
+        few(&need.wanted)
+    }
+
+    /// How many there are besides those.
+    fn more_wanted(&self, need: &Dependency) -> usize {
+        need.wanted.len().saturating_sub(IN_ROW)
+    }
+
+    /// Those that it needs, as far as its row shows them.
+    fn needed<'row>(&self, dependent: &'row Dependent) -> &'row [Needed] {
+        few(&dependent.needs)
+    }
+
+    /// How many there are besides those.
+    fn more_needed(&self, dependent: &Dependent) -> usize {
+        dependent.needs.len().saturating_sub(IN_ROW)
+    }
 }
 
 /// What the latest version needs, and the skills whose latest version needs it.
@@ -71,20 +93,39 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     };
     let rows = Page { limit: rows.limit.min(ROWS), offset: rows.offset };
     let known = with_before(rows);
-    let needed_by = insight::dependents(app, caller, &skill.id, None, None, known).await?;
+    let mut needed_by = insight::dependents(app, caller, &skill.id, None, None, known).await?;
+    for dependent in &mut needed_by.dependents {
+        // That it needs this skill is not among what a row leaves out.
+        dependent.needs.sort_by_key(|needed| needed.id != skill.id.as_str());
+    }
     let ids: Vec<&str> = needs.iter().map(|need| need.id.as_str()).collect();
     let seen = skill::with_page(app, caller, &ids).await?;
     let path = format!("/{}/dependencies", skill.id);
-    let mut shown = Shown::of(&needs, (&needed_by, known), rows, said::ROOM);
-    // Of later pages, it would show other skills on its left.
-    let draw = |shown: &Shown| picture(&skill, &shown.needs, &shown.needed_by, &seen);
-    let mut picture = None;
-    if rows.offset == 0 {
-        let weight = draw(&shown).map_or(0, |picture| picture.len());
-        shown = Shown::of(&needs, (&needed_by, known), rows, said::ROOM.saturating_sub(weight));
-        // It shows what the lists have, and is no heavier with fewer.
-        picture = draw(&shown);
-    }
+    let of = |asked: Page, room: usize| Shown::of(&needs, (&needed_by, known), asked, room);
+    // Those that the list has no room for belong there, too.
+    let direct = needs.iter().filter(|need| need.depth == 1).count();
+    let draw = |shown: &Shown| picture(&skill, (&shown.needs, direct), &shown.needed_by, &seen);
+    // With the picture on it, the first page has less room than others, and those near it lead back to where it ends.
+    let first = (known.offset == 0).then(|| {
+        let asked = Page { offset: 0, ..rows };
+        let weight = draw(&of(asked, said::ROOM)).map_or(0, |picture| picture.len());
+        of(asked, said::ROOM.saturating_sub(weight))
+    });
+    let (shown, picture) = match first {
+        Some(first) if rows.offset == 0 => {
+            // It shows what the lists have, and is no heavier with fewer.
+            let picture = draw(&first);
+            (first, picture)
+        }
+        first => {
+            let mut shown = of(rows, said::ROOM);
+            if let Some(first) = first {
+                shown.fit = shown.fit.behind(&first.fit);
+            }
+            // On later pages, the picture would show other skills on its left.
+            (shown, None)
+        }
+    };
     let Shown { needs, needed_by, fit } = shown;
     let pager = fit.pager(&Pages::of(app, &path, &[]).at_most(ROWS), rows.limit);
     page(&DependenciesPage {
@@ -131,14 +172,21 @@ impl Shown {
 /// Bytes of HTML that a skill takes that this one needs, at most nearly.
 fn need_weight(need: &Dependency) -> usize {
     let version = need.version.as_ref().map_or(0, |version| version.to_string().len());
-    let wanted = need.wanted.iter().map(|wanted| NEED + wanted.by.len() + show::weight(&wanted.range));
+    let wanted = few(&need.wanted).iter();
+    let wanted = wanted.map(|wanted| NEED + wanted.by.len() + show::weight(&wanted.range));
     ROW + 3 * need.id.as_str().len() + 2 * version + wanted.sum::<usize>()
 }
 
 /// The same of a skill that needs it.
 fn dependent_weight(dependent: &Dependent) -> usize {
-    let needs = dependent.needs.iter().map(|needed| NEED + needed.id.len() + show::weight(&needed.range));
+    let needs = few(&dependent.needs).iter();
+    let needs = needs.map(|needed| NEED + needed.id.len() + show::weight(&needed.range));
     ROW + 2 * dependent.id.as_str().len() + dependent.version.to_string().len() + needs.sum::<usize>()
+}
+
+/// As many of these as a row shows.
+fn few<T>(all: &[T]) -> &[T] {
+    &all[..all.len().min(IN_ROW)]
 }
 
 fn node(id: &SkillId, note: String, is_seen: bool) -> Node {
@@ -160,10 +208,10 @@ fn needed(dependency: &Dependency, seen: &HashSet<String>) -> Node {
     node(&dependency.id, note, seen.contains(dependency.id.as_str()))
 }
 
-/// From what needs it to what it needs, and what that needs.
+/// From what needs it to what it needs, and what that needs; of those that it needs directly, these may not be all.
 fn picture(
     skill: &SkillRow,
-    needs: &[Dependency],
+    (needs, direct_needs): (&[Dependency], usize),
     needed_by: &DependentsResponse,
     seen: &HashSet<String>,
 ) -> Option<String> {
@@ -190,7 +238,7 @@ fn picture(
         let from = dependency.wanted.iter().filter_map(|wanted| has(&right, &wanted.by));
         edges.extend(from.map(|from| (middle + 1, from, to)));
     }
-    let right = with_rest(right, at(1).count());
+    let right = with_rest(right, direct_needs);
     edges.extend((0..right.len()).map(|to| (middle, 0, to)));
     let far = far.into_iter().map(needed).collect();
     let layers = [left, vec![here], right, far].into_iter().filter(|layer| !layer.is_empty()).collect();

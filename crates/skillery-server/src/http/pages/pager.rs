@@ -147,6 +147,15 @@ impl Fit {
         }
     }
 
+    /// The same where the first page has less room than others. It may end before this page begins, though all that lies before would
+    /// fit: the way back leads behind it then, and passes over no row. The known rows begin with the first of the list.
+    pub fn behind(mut self, first: &Self) -> Self {
+        if self.previous == Some(0) && first.rows.end < self.rows.start {
+            self.previous = Some(first.rows.end);
+        }
+        self
+    }
+
     /// Leaves of the known rows those that the page has.
     pub fn cut<Row>(&self, rows: &mut Vec<Row>) {
         rows.truncate(self.rows.end);
@@ -221,6 +230,25 @@ mod tests {
             assert_eq!(place, 0);
         }
         assert_eq!(fit_behind_the_end(), (Some(80), None));
+    }
+
+    #[test]
+    fn the_way_back_passes_over_no_row_where_the_first_page_has_less_room() {
+        let list: Vec<usize> = [6, 12, 6, 12, 1, 1, 1].repeat(5);
+        for (limit, room, at_first) in [(20, 26, 13), (20, 26, 1), (20, 26, 26), (3, 26, 6), (20, 1_000, 7)] {
+            let of = |offset: usize, room: usize| Fit::of(&list, Page { limit, offset }, room, |row| *row);
+            let first = || of(0, at_first);
+            let fit = |offset: usize| if offset == 0 { first() } else { of(offset, room).behind(&first()) };
+            for from in 1..list.len() {
+                let mut place = from;
+                while let Some(previous) = fit(place).previous {
+                    let page = fit(previous);
+                    assert!(previous < place && page.rows.end >= place, "{limit} {room} {at_first}: {place}");
+                    place = previous;
+                }
+                assert_eq!(place, 0);
+            }
+        }
     }
 
     fn fit_behind_the_end() -> (Option<usize>, Option<usize>) {

@@ -18,6 +18,7 @@ mod told;
 mod webhooks;
 mod weight;
 mod weight_desk;
+mod weight_needs;
 
 use axum::body::Body;
 use axum::http::{Method, Request};

@@ -27,6 +27,23 @@ async fn what_is_nested_without_end_is_shown_as_its_source() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_beginning_is_shown_as_a_page_where_that_alone_has_room() {
+    let app = TestApp::new().await;
+    // Links are longer by what is said of them.
+    let part = |links: usize, words: usize| "[a](https://x.example) ".repeat(links) + &"word ".repeat(words);
+    let short = part(90, 0);
+    for (number, links, is_page) in [(0, 150, true), (1, 310, false)] {
+        publish(&app, &format!("1.0.{number}"), &format!("{}\n\n{short}", part(links, 5_200)), &[]).await;
+        let page = Browser::new(&app).page(&format!("/acme/tool/versions/1.0.{number}")).await;
+        let (_, prose) = page.split_once("<div class=\"prose card\">").unwrap();
+        let prose = prose.split_once("</article>").unwrap().0;
+        let shown = [prose.matches("href=\"https://x.example/\"").count(), prose.matches("<pre").count()];
+        assert_eq!(shown, if is_page { [150, 0] } else { [0, 1] }, "{prose}");
+        assert!(prose.contains("There is more: <a href="), "{prose}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pictures_and_links_of_a_skill_stay_in_it() {
     let app = TestApp::new().await;
     app.publish("acme/other", "1.0.0").await;

@@ -34,7 +34,7 @@ pub(super) fn next(page: &str) -> Option<String> {
 }
 
 /// Where the next page is, or with `prev` the one before.
-fn beside(page: &str, which: &str) -> Option<String> {
+pub(super) fn beside(page: &str, which: &str) -> Option<String> {
     let (_, rest) = page.split_once(&format!("rel=\"{which}\" href=\""))?;
     Some(rest.split_once('"')?.0.replace(AND, "&"))
 }
@@ -354,6 +354,8 @@ async fn many_skills_with_long_ids_that_a_skill_needs_are_light() {
     let shown = page.matches("<td data-name=\"Would be taken\">").count();
     let rest = format!("<p class=\"small dim\">And {} more, which the API has at", 60 - shown);
     assert!(shown > 10 && page.contains(&rest), "{shown}: {page}");
+    // The picture counts all of them as well.
+    assert!(page.contains("<title>and 50 more</title>"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -72,13 +72,17 @@ fn cleaned(mut events: Vec<Event<'_>>, place: Option<&Place>, room: usize) -> Op
     let (count, mut left) = (events.len(), room);
     loop {
         let fits = fitting(&events, left);
+        if fits == 0 && left < room {
+            // How much is left was guessed by what stands behind the first as well: alone, that one may have room.
+            let first = ends(&events).next().filter(|end| *end < events.len())?;
+            let html = html_of(&events[..first], place);
+            return (html.len() <= room).then_some((html, false));
+        }
         events.truncate(fits);
         if events.is_empty() && count > 0 {
             return None;
         }
-        let mut html = String::with_capacity(left);
-        pulldown_cmark::html::push_html(&mut html, events.iter().cloned());
-        let html = cleaner(place).clean(&html).to_string();
+        let html = html_of(&events, place);
         if html.len() <= room || left == 0 {
             return Some((html, events.len() == count));
         }
@@ -87,25 +91,37 @@ fn cleaned(mut events: Vec<Event<'_>>, place: Option<&Place>, room: usize) -> Op
     }
 }
 
+/// All of these events as they may be shown.
+fn html_of(events: &[Event<'_>], place: Option<&Place>) -> String {
+    let mut html = String::new();
+    pulldown_cmark::html::push_html(&mut html, events.iter().cloned());
+    cleaner(place).clean(&html).to_string()
+}
+
 /// How many of these events so many bytes of HTML have room for. It ends between two of those that stand in no other.
 fn fitting(events: &[Event<'_>], room: usize) -> usize {
-    let (mut depth, mut from, mut left) = (0_usize, 0, room);
+    let (mut from, mut left) = (0, room);
     let mut html = String::new();
-    for (at, event) in events.iter().enumerate() {
+    for end in ends(events) {
+        html.clear();
+        pulldown_cmark::html::push_html(&mut html, events[from..end].iter().cloned());
+        let Some(rest) = left.checked_sub(html.len()) else { return from };
+        (left, from) = (rest, end);
+    }
+    events.len()
+}
+
+/// Behind which of these events one ends that stands in no other.
+fn ends(events: &[Event<'_>]) -> impl Iterator<Item = usize> {
+    let mut depth = 0_usize;
+    events.iter().enumerate().filter_map(move |(at, event)| {
         match event {
             Event::Start(_) => depth += 1,
             Event::End(_) => depth = depth.saturating_sub(1),
             _ => {}
         }
-        if depth > 0 {
-            continue;
-        }
-        html.clear();
-        pulldown_cmark::html::push_html(&mut html, events[from..=at].iter().cloned());
-        let Some(rest) = left.checked_sub(html.len()) else { return from };
-        (left, from) = (rest, at + 1);
-    }
-    events.len()
+        (depth == 0).then_some(at + 1)
+    })
 }
 
 /// Makes HTML of what somebody says in a comment: lines are broken where they were, headings are only bold, and HTML is text. What
