@@ -7,7 +7,7 @@ use skillery_core::{Namespace, ProblemCode, Role, Sort};
 
 use super::feed::SEARCH_FEED;
 use super::frame::{Frame, page};
-use super::pager::{Pager, Pages};
+use super::pager::{Fit, Pager, Pages};
 use super::search::{found, records};
 use super::{desk, place, said, show};
 use crate::db::accounts;
@@ -31,8 +31,9 @@ pub const NAMESPACE: &str = "/{namespace}";
 const ROWS: usize = 20;
 /// Tags that are listed.
 const TAGS_SHOWN: usize = 200;
-/// Bytes of HTML for those tags.
+/// Bytes of HTML for the tags beside a list, and for the namespaces there, and for a link to one without its name.
 const ROOM_BESIDE: usize = 5_000;
+const LINK: usize = 80;
 /// Tags, and namespaces, beside a list.
 const BESIDE: usize = 20;
 
@@ -222,7 +223,7 @@ pub async fn user(call: &Call, frame: Frame, name: &str) -> Result<Response> {
 
 /// Skills of a namespace and below; none where the viewer may not know of it.
 pub async fn namespace(call: &Call, frame: Frame, namespace: &Namespace) -> Result<Option<Response>> {
-    let Some(within) = orgs::known_below(&call.app, &call.caller, namespace).await? else {
+    let Some(mut within) = orgs::known_below(&call.app, &call.caller, namespace).await? else {
         return Ok(None);
     };
     let (text, key) = (namespace.as_str(), namespace.key());
@@ -233,15 +234,17 @@ pub async fn namespace(call: &Call, frame: Frame, namespace: &Namespace) -> Resu
     });
     let begin = call.parsed::<usize>("namespaces")?.unwrap_or(0);
     let offset = number(call, "offset")?;
-    // From behind the end of the list one comes back to its last page.
-    let last = within.len().saturating_sub(1) / BESIDE * BESIDE;
+    // From behind the end of the list one comes back to those that it ends with.
+    let asked = Page { limit: BESIDE, offset: begin };
+    let fit = Fit::of(&within, asked, ROOM_BESIDE, |within| LINK + 2 * within.namespace.len());
     let more = Pages::of(&call.app, &format!("/{text}"), &[("offset", offset.as_str())]).at(
         "namespaces",
         call.app.settings.limits.default_page_rows,
-        (begin > 0).then(|| begin.saturating_sub(BESIDE).min(last)),
-        (begin.saturating_add(BESIDE) < within.len()).then_some(begin.saturating_add(BESIDE)),
+        fit.previous,
+        fit.next,
     );
-    let within = within.into_iter().skip(begin).take(BESIDE);
+    fit.cut(&mut within);
+    let within = within.into_iter();
     let within = within.map(|within| (within.namespace, usize::try_from(within.skills).unwrap_or(0)));
     let words = Words {
         crumbs: crumbs.collect(),

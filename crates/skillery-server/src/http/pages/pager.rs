@@ -13,6 +13,8 @@ pub struct Pager {
     pub previous: Option<String>,
     /// The one behind.
     pub next: Option<String>,
+    /// Whether the one before is the first page, wherever the one that ends here began.
+    pub is_back_to_first: bool,
 }
 
 /// A list at an address.
@@ -46,18 +48,25 @@ impl<'list> Pages<'list> {
 
     /// By how many rows are before a page, of so many in all.
     pub fn by_offset(&self, rows: Page, total: u64) -> Pager {
-        self.ending_at(rows.offset.saturating_add(rows.limit), rows, total)
-    }
-
-    /// The same of a page that ends at this row, where there was no room for more: the one behind begins there.
-    pub fn ending_at(&self, end: usize, rows: Page, total: u64) -> Pager {
-        let has_next = (end as u64) < total && end <= self.most;
         let previous = (rows.offset > 0).then(|| rows.offset.saturating_sub(rows.limit));
-        self.at("offset", rows.limit, previous, has_next.then_some(end))
+        let next = self.behind(rows.offset.saturating_add(rows.limit), total);
+        self.at("offset", rows.limit, previous, next)
     }
 
-    /// By what stands under this name in the address: a number to go on from, an entry to go on before. Lists whose pages end
-    /// where there is enough on them lead to the first page, as nobody knows where the one before began.
+    /// The same of a page that ends at this row, where there was no room for more: the one behind begins there. The way back leads to
+    /// the first page, as nobody knows where the one before began.
+    pub fn ending_at(&self, end: usize, rows: Page, total: u64) -> Pager {
+        let first = (rows.offset > 0).then_some(0);
+        let pager = self.at("offset", rows.limit, first, self.behind(end, total));
+        Pager { is_back_to_first: pager.previous.is_some(), ..pager }
+    }
+
+    /// Where the page behind one that ends at this row begins, of so many rows in all.
+    fn behind(&self, end: usize, total: u64) -> Option<usize> {
+        ((end as u64) < total && end <= self.most).then_some(end)
+    }
+
+    /// By what stands under this name in the address: a number to go on from, an entry to go on before.
     pub fn at<Place: ToString>(
         &self,
         name: &str,
@@ -75,7 +84,8 @@ impl<'list> Pages<'list> {
             let own = own.into_iter().filter(|(_, value)| *value != "0");
             place::address(self.path, self.query.iter().copied().chain(own))
         };
-        Pager { previous: place(previous).map(address), next: place(next).map(address) }
+        let (previous, next) = (place(previous).map(address), place(next).map(address));
+        Pager { previous, next, is_back_to_first: false }
     }
 }
 
@@ -117,8 +127,10 @@ pub fn with_before(asked: Page) -> Page {
 pub struct Fit {
     /// The places of the rows that the page has, in the list, or in the part of it that is known.
     pub rows: Range<usize>,
-    previous: Option<usize>,
-    next: Option<usize>,
+    /// Where the page before begins in the list.
+    pub previous: Option<usize>,
+    /// The same of the page behind.
+    pub next: Option<usize>,
 }
 
 impl Fit {
@@ -177,7 +189,7 @@ mod tests {
     fn pages_follow_one_another() {
         let pages = Pages { path: "/a", query: &[("q", "x y"), ("tags", "")], usual: 20, most: 100 };
         let told = |rows: (usize, usize), total| {
-            let Pager { previous, next } = pages.by_offset(Page { limit: rows.0, offset: rows.1 }, total);
+            let Pager { previous, next, .. } = pages.by_offset(Page { limit: rows.0, offset: rows.1 }, total);
             (previous.unwrap_or_default(), next.unwrap_or_default())
         };
         let both = |previous: &str, next: &str| (previous.to_owned(), next.to_owned());
@@ -189,12 +201,16 @@ mod tests {
         // Nobody goes in a circle, and nobody further than is answered.
         assert_eq!(told((0, 3), 20), both("", ""));
         assert_eq!(told((20, 100), 500).1, "");
-        // There was no room for more rows.
-        let cut = |end, total| pages.ending_at(end, Page { limit: 20, offset: 40 }, total).next;
-        assert_eq!(cut(43, 44), Some("/a?q=x+y&offset=43".to_owned()));
-        assert_eq!([cut(43, 43), cut(101, 500)], [None, None]);
+        // There was no room for more rows, and the page before may have had none, either.
+        let cut = |end, total| pages.ending_at(end, Page { limit: 20, offset: 40 }, total);
+        let first = Some("/a?q=x+y".to_owned());
+        let next = Some("/a?q=x+y&offset=43".to_owned());
+        assert_eq!(cut(43, 44), Pager { previous: first, next, is_back_to_first: true });
+        assert_eq!([cut(43, 43).next, cut(101, 500).next], [None, None]);
+        let begin = pages.ending_at(3, Page { limit: 20, offset: 0 }, 3);
+        assert_eq!(begin, Pager::default());
         let cursor = Pages { path: "/log", query: &[], usual: 50, most: 100 }.at("before", 50, None, Some(7));
-        assert_eq!(cursor, Pager { previous: None, next: Some("/log?before=7".to_owned()) });
+        assert_eq!(cursor, Pager { next: Some("/log?before=7".to_owned()), ..Pager::default() });
     }
 
     #[test]

@@ -61,6 +61,26 @@ pub(super) async fn rows(browser: &mut Browser<'_>, first: &str, before: &str) -
     rows
 }
 
+/// All pages of a list that end where there is no room. The way back leads from each to the first, so that no row is passed over.
+async fn from_the_first(browser: &mut Browser<'_>, first: &str) -> Vec<String> {
+    let (mut pages, mut place) = (Vec::new(), Some(first.to_owned()));
+    while let Some(path) = place {
+        let page = browser.page(&path).await;
+        let back = (!pages.is_empty()).then(|| first.to_owned());
+        assert_eq!(beside(&page, "prev"), back, "{path}");
+        place = next(&page);
+        pages.push(page);
+    }
+    assert!(pages.len() > 1, "{first}: {}", pages.len());
+    pages
+}
+
+/// Where the link with this text leads.
+fn link(page: &str, text: &str) -> Option<String> {
+    let (before, _) = page.split_once(&format!("\">{text}</a>"))?;
+    Some(before.rsplit_once("href=\"")?.1.replace(AND, "&"))
+}
+
 /// The name of a skill, and an id and a version that are as long as they may be.
 pub(super) fn longest() -> (String, String, String) {
     let name = "t".repeat(31);
@@ -208,6 +228,57 @@ async fn whatever_is_written_behind_an_address_makes_no_page_heavy() {
             assert!(text(&answer).contains("To the start"), "{}", text(&answer));
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_namespaces_beside_skills_with_much_to_say_are_light() {
+    let app = TestApp::with(|settings| settings.limits.comments_per_minute = 0).await;
+    let above = format!("acme/{}", format!("{}/", "n".repeat(61)).repeat(3));
+    let version = format!("1.0.0+{}", "a".repeat(122));
+    let mut namespaces = HashSet::new();
+    for number in 10..50 {
+        let namespace = format!("{above}{number}{}", "s".repeat(60));
+        let id = format!("{namespace}/t");
+        assert_eq!((id.len(), version.len()), (255, 128));
+        let mut body = skill(&id, &version);
+        body["description"] = json!(dear(4_096));
+        body["author"] = json!(dear(1_024));
+        // A list has room for one tag that is as long as this.
+        body["tags"] = json!([format!("{number}{}", "😀".repeat(27))]);
+        app.post("/api/v1/skills", ADMIN, body).await.is(201);
+        app.post(&format!("/api/v1/skills/{id}/rate"), ADMIN, json!({ "rating": 5 })).await.is(200);
+        namespaces.insert(namespace);
+    }
+    app.settle().await;
+    let within = above.trim_end_matches('/');
+    namespaces.extend(within.match_indices('/').skip(1).map(|(end, _)| within[..end].to_owned()));
+    namespaces.insert(within.to_owned());
+    let listed = |page: &str| -> Vec<String> {
+        let rows = page.split("<li><a class=\"break\" href=\"/").skip(1);
+        rows.map(|rest| rest.split_once('"').unwrap().0.to_owned()).collect()
+    };
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    for path in ["/acme?namespaces=20", "/acme?namespaces=20&offset=20"] {
+        let page = browser.page(path).await;
+        assert_eq!(page.matches("<li class=\"result\">").count(), 20, "{page}");
+        assert_eq!(page.matches("of 5 stars").count(), 20, "{page}");
+        assert_eq!(page.matches("<a class=\"tag\"").count(), 29, "{page}");
+        assert!(!listed(&page).is_empty(), "{page}");
+    }
+    // All of them are reached, there and back.
+    let mut place = Some("/acme".to_owned());
+    for way in ["More namespaces", "Namespaces before"] {
+        let (mut seen, mut last) = (Vec::new(), String::new());
+        while let Some(path) = place {
+            let page = browser.page(&path).await;
+            seen.extend(listed(&page));
+            place = link(&page, way);
+            last = path;
+        }
+        assert_eq!(seen.into_iter().collect::<HashSet<_>>(), namespaces, "{way}");
+        place = Some(last);
+    }
+    assert_eq!(place.as_deref(), Some("/acme"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -614,22 +685,42 @@ async fn many_versions_that_were_taken_back_for_long_reasons_are_light() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn long_answers_to_a_webhook_are_light() {
+    const HOOKS: &str = "/api/v1/notifications/webhooks";
     let receiver = Receiver::start().await;
     receiver.answers(500, &dear(2_000));
     let app = TestApp::with_hooks().await;
-    let anna = app.user("anna", &["read", "admin"]).await;
-    let asked = json!({ "url": receiver.url() });
-    let made = app.post("/api/v1/notifications/webhooks", &anna, asked).await;
-    let hook = made.is(201)["id"].as_str().unwrap().to_owned();
-    for number in 0..45 {
-        let asked = json!({"user": "anna", "label": format!("spare {number}"), "scopes": ["read"]});
-        app.post("/api/v1/tokens", ADMIN, asked).await.is(201);
+    let org = "n".repeat(27);
+    app.post("/api/v1/orgs", ADMIN, json!({ "name": org })).await.is(201);
+    let namespace = format!("{org}/").repeat(7) + &"s".repeat(57);
+    let asked = json!({ "url": receiver.url(), "namespace": namespace });
+    let hook = app.post(HOOKS, ADMIN, asked).await.is(201)["id"].as_str().unwrap().to_owned();
+    for number in 0..70 {
+        app.publish(&format!("{namespace}/t"), &format!("1.0.{number}")).await;
     }
     app.tell().await;
     app.send_due().await;
-    let mut browser = Browser::signed_in(&app, &anna).await;
-    let page = browser.page(&format!("/account/webhooks/{hook}?limit=200")).await;
-    assert!(page.matches("answered 500").count() >= 45, "{page}");
+    let total = app.get_as(ADMIN, &format!("{HOOKS}/{hook}/deliveries?limit=1")).await.is(200);
+    let total = usize::try_from(total["total"].as_u64().unwrap()).unwrap();
+    assert!(total >= 70, "{total}");
+    let list = format!("/orgs/{namespace}/webhooks/{hook}?limit=200");
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let (mut place, mut seen) = (Some(list.clone()), 0);
+    while let Some(path) = place {
+        let page = browser.page(&path).await;
+        assert!(page.contains(&LESS.repeat(100)) && !page.contains("name=\"delivery\""), "{page}");
+        seen += page.matches("answered 500").count();
+        place = next(&page);
+    }
+    assert_eq!(seen, total);
+    // Those that are dead have a form each.
+    for pause in [30, 120, 600, 1_800, 7_200, 21_600, 43_200] {
+        // As long as it may be until the next attempt.
+        app.wait(pause * 6 / 5 + 1);
+        app.send_due().await;
+    }
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let dead = rows(&mut browser, &list, "name=\"delivery\" value=\"").await;
+    assert_eq!(dead.len(), total);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -730,14 +821,11 @@ async fn long_comments_are_light_and_whole_where_they_are_asked_for() {
         answers.push(say(&app, text, Some(&threads[0])).await);
     }
     let mut browser = Browser::signed_in(&app, ADMIN).await;
-    let (mut place, mut cut) = (Some(PAGE.to_owned()), 0);
-    while let Some(path) = place {
-        let page = browser.page(&path).await;
-        cut += page.matches(">All of it</a>").count();
-        assert!(!page.contains(&"&amp;".repeat(10_000)), "{path}");
-        place = next(&page);
+    let pages = from_the_first(&mut browser, PAGE).await;
+    assert!(pages.iter().any(|page| page.contains(">All of it</a>")));
+    for page in pages {
+        assert!(!page.contains(&"&amp;".repeat(10_000)), "{page}");
     }
-    assert!(cut > 0);
     for id in threads.iter().chain(&answers) {
         for form in ["", "edit", "report"] {
             browser.page(&format!("{PAGE}?thread={id}&at={id}&form={form}")).await;
@@ -789,14 +877,13 @@ async fn many_comments_with_much_to_do_about_them_are_light() {
     }
     let mut browser = Browser::signed_in(&app, ADMIN).await;
     for (first, least) in [(PAGE.to_owned(), 4), (format!("{PAGE}?hidden=true"), 10)] {
-        let (mut place, mut seen) = (Some(first), Vec::new());
-        while let Some(path) = place {
-            let page = browser.page(&path).await;
+        let (pages, mut seen) = (from_the_first(&mut browser, &first).await, Vec::new());
+        for (number, page) in pages.iter().enumerate() {
             let here = threads.iter().filter(|id| page.contains(&format!("<article id=\"c-{id}\"")));
             let before = seen.len();
             seen.extend(here.cloned());
-            place = next(&page);
-            assert!(seen.len() >= before + least || place.is_none(), "{path}");
+            assert!(seen.len() >= before + least || number + 1 == pages.len(), "{page}");
+            assert_eq!(page.contains(">← First page</a>"), number > 0, "{page}");
         }
         seen.sort();
         let mut all = threads.clone();
@@ -824,12 +911,11 @@ async fn long_reviews_and_answers_are_light_and_whole_where_they_are_asked_for()
     }
     app.post(&format!("{API}/rate"), ADMIN, json!({ "rating": 1, "review": texts[0] })).await.is(200);
     let mut browser = Browser::signed_in(&app, ADMIN).await;
-    let (mut place, mut seen) = (Some(format!("{PAGE}?limit=200")), 0);
-    while let Some(path) = place {
-        let page = browser.page(&path).await;
+    let mut seen = 0;
+    for page in from_the_first(&mut browser, PAGE).await {
+        assert_eq!(page.contains(">← Newest</a>"), seen > 0, "{page}");
         seen += page.matches("<article id=\"r-").count();
-        assert!(page.contains(">All of it</a>"), "{path}");
-        place = next(&page);
+        assert!(page.contains(">All of it</a>"), "{page}");
     }
     assert_eq!(seen, 6);
     for number in 0..5 {
@@ -887,13 +973,11 @@ async fn reports_with_much_to_say_are_light_and_whole_one_by_one() {
     assert_eq!(ids.len(), 10);
     let mut browser = Browser::signed_in(&app, ADMIN).await;
     for path in ["/admin/reports", "/orgs/acme/comments"] {
-        let (mut place, mut seen) = (Some(path.to_owned()), 0);
-        while let Some(here) = place {
-            let page = browser.page(&here).await;
+        let mut seen = 0;
+        for page in from_the_first(&mut browser, path).await {
             seen += page.matches("aria-label=\"Report ").count();
-            assert!(page.contains(">All of it</a>") && page.contains("3 times reported before"), "{here}");
-            assert!(!page.contains(&"&#34;".repeat(1_000)), "{here}");
-            place = next(&page);
+            assert!(page.contains(">All of it</a>") && page.contains("3 times reported before"), "{page}");
+            assert!(!page.contains(&"&#34;".repeat(1_000)), "{page}");
         }
         assert_eq!(seen, 10, "{path}");
         for id in &ids {

@@ -99,6 +99,11 @@ async fn many_roles_in_namespaces_with_long_names_are_light() {
     let shown = rows(&mut browser, "/account", "<tr><td><a class=\"break\" href=\"/orgs/").await;
     assert_eq!(shown, namespaces);
     assert!(browser.page("/account?offset=130").await.contains("There are none here."));
+    // Whoever sees to the namespace above has them all there.
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let list = format!("/orgs/{}?limit=200", above.trim_end_matches('/'));
+    let shown = rows(&mut browser, &list, "<li><a class=\"break\" href=\"/orgs/").await;
+    assert_eq!(shown, namespaces);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,8 +13,8 @@ use skillery_core::{Namespace, NotificationKind, ProblemCode};
 
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
-use super::super::pager::{Pager, first};
-use super::super::{notice, show};
+use super::super::pager::{Fit, Pager, Pages, first, with_before};
+use super::super::{notice, said, show};
 use super::ask;
 use super::notifications::words;
 use super::room::Room;
@@ -28,6 +28,13 @@ use crate::text::invalid;
 
 /// Characters that the list shows of an address.
 const ADDRESS: usize = 300;
+/// The same of what was answered to a delivery.
+const ANSWER: usize = 160;
+/// Bytes of HTML that a delivery has without its answer, and with the form that sends it again besides, without the path of the page.
+const ROW: usize = 500;
+const AGAIN: usize = 320;
+/// How often the path of the page stands around its list, at most nearly.
+const PATHS: usize = 16;
 
 const TAB: &str = "webhooks";
 const ELSEWHERE: &str = "account";
@@ -147,6 +154,16 @@ impl WebhookPage {
         self.state == word
     }
 
+    /// What is shown of an answer.
+    fn answer(&self, error: &str) -> String {
+        answer(error)
+    }
+
+    /// Whether one may be sent again.
+    fn may_go_again(&self, one: &Delivery) -> bool {
+        may_go_again(&self.hook, one)
+    }
+
     /// How often one was tried.
     fn attempts(&self, one: &Delivery) -> String {
         show::plural(i64::from(one.attempts), "time", "times")
@@ -182,6 +199,16 @@ impl WebhookPage {
     }
 }
 
+/// What the list shows of what was answered, or of why nothing was.
+fn answer(error: &str) -> String {
+    show::clipped(error, ANSWER)
+}
+
+/// Whether this may be sent to a webhook again: it waits for nothing, and neither does the webhook.
+fn may_go_again(hook: &Webhook, one: &Delivery) -> bool {
+    one.state != DeliveryState::Waiting && hook.disabled_at.is_none()
+}
+
 /// One of them, with what was and is sent to it.
 pub async fn one(call: &Call, frame: Frame, namespace: Option<Namespace>, id: &str) -> Result<Response> {
     let state = call.parsed("state")?;
@@ -215,15 +242,23 @@ async fn render(
 ) -> Result<Response> {
     let room = Room::of(app, caller, at.namespace, TAB, ELSEWHERE).await?;
     let hook = found(app, caller, at.namespace, at.id).await?;
-    let Page { limit, offset } = at.rows;
-    let deliveries = notify::deliveries(app, caller, at.id, at.state, limit, offset).await?;
+    let known = with_before(at.rows);
+    let mut deliveries = notify::deliveries(app, caller, at.id, at.state, known.limit, known.offset).await?;
     let dead = notify::deliveries(app, caller, at.id, Some(DeliveryState::Dead), 0, 0).await?.total;
     let path = format!("{}/{}", room.path, at.id);
     let state = at.state.map(|state| state.to_string()).unwrap_or_default();
+    // Where the webhook leads stands above the list, and in the form that changes it.
+    let around = tried.weight() + 2 * show::weight(&hook.url) + PATHS * path.len();
+    let part = (deliveries.deliveries.as_slice(), known, deliveries.total);
+    let fit = Fit::of_part(part, at.rows, said::ROOM.saturating_sub(around), |one| {
+        let again = if may_go_again(&hook, one) { AGAIN + path.len() } else { 0 };
+        ROW + again + show::weight(&answer(one.error.as_deref().unwrap_or_default()))
+    });
+    fit.cut(&mut deliveries.deliveries);
     let host = host(&hook.url);
     let template = WebhookPage {
         frame: frame.titled(format!("Webhook to {host}")).part(room.part()),
-        pager: Pager::of(app, &path, &[("state", &state)], at.rows, deliveries.total),
+        pager: fit.pager(&Pages::of(app, &path, &[("state", &state)]), at.rows.limit),
         room,
         hook,
         host,
