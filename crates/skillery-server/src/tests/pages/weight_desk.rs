@@ -359,7 +359,10 @@ async fn the_refused_form_of_the_longest_policy_below_others_is_light_and_keeps_
         let (status, page) = send(action, &fields).await;
         assert_eq!(status, expected, "{action}: {page}");
         assert_eq!(page.matches("name=\"groups\" value=\"").count(), 40, "{action}: {page}");
-        assert!(page.contains(" more in namespaces above. All that they say: <code>skillery org policy show nnn"), "{action}: {page}");
+        assert!(
+            page.contains(" more in namespaces above. All that they say: <code>skillery org policy show nnn"),
+            "{action}: {page}"
+        );
         assert!(
             page.contains("A save would change:") && page.contains("<dt>Stage 8</dt>"),
             "{action}: {page}"
