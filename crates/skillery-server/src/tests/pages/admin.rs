@@ -56,7 +56,8 @@ async fn users_are_found_made_and_switched_off() {
     let path = "/admin/users";
     for name in ["ada", "ada-b", "adam", "zoe"] {
         let answer = browser.post(path, &[("action", "create"), ("name", name)]).await;
-        assert_eq!(answer.headers["location"], "/admin/users?notice=user-made", "{}", text(&answer));
+        let place = format!("/admin/users?q={name}&notice=user-made");
+        assert_eq!(answer.headers["location"], *place, "{}", text(&answer));
     }
     for (name, status, says) in [
         ("ada", 409, "there is `ada` already"),
