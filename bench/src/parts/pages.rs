@@ -16,6 +16,7 @@ const CODE_BYTES: usize = 1_024;
 const CONNECTIONS: u32 = 8;
 /// Different addresses of pages that there are many of.
 const ADDRESSES: usize = 2_000;
+const NOTE: &str = "Besides 100,000 skills there are 10,000 that were approved, with the same words and tags as the first of these.";
 /// The 99th percentile that no page may be above.
 const MOST_MS: f64 = 50.0;
 
@@ -33,12 +34,16 @@ pub fn run(setup: &Setup) -> Result<Findings> {
         let load = Load::new(&format!("pages-{name}"), registry.address, &[path], CONNECTIONS)?;
         loads.push((*name, load.signed_in(&registry.token)));
     }
+    let approver = dataset::decisions::approver(&registry)?;
+    let (name, path) = ("what a reviewer has decided", "/account/approvals?show=decided".to_owned());
+    let load = Load::new(&format!("pages-{name}"), registry.address, &[path], CONNECTIONS)?;
+    loads.push((name, load.signed_in(&approver)));
     let contenders = loads
         .iter()
         .map(|(name, load)| (*name, Box::new(|| load.run(setup.seconds)) as Box<dyn FnMut() -> _>))
         .collect();
     let outcomes = interleaved(setup.rounds, contenders)?;
-    Ok(Findings { rows: outcomes.iter().map(row).collect(), notes: Vec::new() })
+    Ok(Findings { rows: outcomes.iter().map(row).collect(), notes: vec![NOTE.to_owned()] })
 }
 
 /// Pages that anybody may look at, with their addresses.

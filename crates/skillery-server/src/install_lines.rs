@@ -178,7 +178,8 @@ impl Place<'_> {
         );
         let note = match self.needs_token {
             true => format!(
-                "as `apm.yml`, behind `apm config set registry.skillery.url {base}/apm`; the token in `APM_REGISTRY_TOKEN_SKILLERY`"
+                "as `apm.yml`, for `apm install` behind `apm experimental enable registries` and \
+                 `apm config set registry.skillery.url {base}/apm`, with the token in `APM_REGISTRY_TOKEN_SKILLERY`"
             ),
             false => "as `apm.yml`, for `apm install` behind `apm experimental enable registries`".to_owned(),
         };

@@ -139,8 +139,8 @@ where
     }
 
     /// What `make` makes when it is its turn, unless somebody has made it meanwhile. Who waits for somebody else to make the same takes
-    /// no turn for that. Where that takes longer than [`WAIT`], one of those who wait begins to make it as well, and all get what is
-    /// made first.
+    /// no turn for that. Where that takes longer than [`WAIT`], one of those who wait begins to make it as well, and all who wait get
+    /// what is made first.
     async fn make_alone(
         &self,
         app: &App,

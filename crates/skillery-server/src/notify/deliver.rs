@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use skillery_core::api::DeliveryState;
 use skillery_core::time::{DAY_SECONDS, Time};
 use skillery_core::{MailMode, NotificationDetail, NotificationKind};
+use tokio::task::{JoinError, JoinSet};
 
 use super::follow::{Telling, body};
 use super::mailer::MailError;
@@ -27,7 +26,7 @@ use crate::db::mail::AddressRow;
 use crate::db::notifications::{self, Looker, NewNotification};
 use crate::db::webhooks::WebhookRow;
 use crate::db::{accounts, mail, webhooks as table};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::jobs::Job;
 use crate::outbound::{Hook, OutboundError};
 
@@ -59,25 +58,34 @@ pub async fn run(app: Arc<App>) {
 }
 
 /// Sends what goes one way: whenever a place is free, what is due takes it.
-async fn work(app: &App, way: Way) {
-    let mut under_way = FuturesUnordered::new();
+async fn work(app: &Arc<App>, way: Way) {
+    // Each is a task of its own: what is under way may have a connection to the database, and goes on while one is waited for here.
+    let mut under_way = JoinSet::new();
     let mut line = Line::default();
     while !app.is_stopping() {
         let room = TOGETHER - under_way.len();
         let taken = line.take(app, way, room).await;
         tell(app, way, &taken);
-        under_way.extend(taken.unwrap_or_default().into_iter().map(|(owner, one)| send(app, owner, one)));
+        for (owner, one) in taken.unwrap_or_default() {
+            let app = Arc::clone(app);
+            under_way.spawn(async move { send(&app, owner, one).await });
+        }
         tokio::select! {
             () = app.stopping() => {}
-            Some(outcome) = under_way.next(), if !under_way.is_empty() => tell(app, way, &outcome),
+            Some(outcome) = under_way.join_next() => tell(app, way, &ended(outcome)),
             () = app.due.wait(way), if under_way.len() < TOGETHER => {}
             () = tokio::time::sleep(TURN), if under_way.len() < TOGETHER => {}
         }
     }
     // What has begun is noted, as far as there is time.
-    while let Some(outcome) = under_way.next().await {
-        tell(app, way, &outcome);
+    while let Some(outcome) = under_way.join_next().await {
+        tell(app, way, &ended(outcome));
     }
+}
+
+/// How a task has ended that sends something.
+fn ended(outcome: std::result::Result<Result<()>, JoinError>) -> Result<()> {
+    outcome.unwrap_or_else(|error| Err(Failure::internal(error)))
 }
 
 /// Each way for itself: one that goes well says nothing of the other.

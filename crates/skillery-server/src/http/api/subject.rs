@@ -14,8 +14,8 @@ use crate::http::call::{Call, done};
 use crate::oidc::{MAX_SUBJECT, is_service_name, provider_of};
 use crate::text::{check_text, invalid};
 
-/// Links a user with an account at the provider that people sign in at, in place of another one. For admins of the
-/// registry.
+/// Links a user with an account at the provider that people sign in at, in place of another one: sessions of browsers that began with that
+/// one end. For admins of the registry.
 #[utoipa::path(
     put, path = "/api/v1/users/{user}/subject", tag = "accounts", security(("token" = ["admin"])),
     request_body = LinkUserRequest, params(("user" = String, Path, description = "the user's name")),

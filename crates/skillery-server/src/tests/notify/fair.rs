@@ -74,6 +74,28 @@ async fn whose_receivers_never_answer_holds_up_neither_mail_nor_the_webhooks_of_
     sending.abort();
 }
 
+/// What is under way may have the only connection to read with: it gives it back, whatever is waited for meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_goes_on_while_it_is_looked_what_comes_next() {
+    let receiver = Receiver::start().await;
+    let app = TestApp::with(|settings| {
+        settings.outbound_allow = vec!["127.0.0.0/8".parse().unwrap()];
+        settings.read_connections = 1;
+    })
+    .await;
+    let anna = app.user("anna", &["read", "admin"]).await;
+    let hook = app.hook(&anna, json!({ "url": receiver.url() })).await;
+    app.wait_for_hook(&hook, &ids(0, 100)).await;
+    let sending = tokio::spawn(notify::deliver(Arc::clone(&app.app)));
+    let all = async {
+        while receiver.inbox.requests.lock().unwrap().len() < 100 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(SOON, all).await.unwrap();
+    sending.abort();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_is_tried_one_at_a_time_and_not_for_ever() {
     let receiver = Receiver::start().await;

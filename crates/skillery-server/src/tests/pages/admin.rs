@@ -124,7 +124,9 @@ async fn accounts_elsewhere_are_linked() {
     let answer = browser.post("/admin/users", &link("ada", "4711")).await;
     assert_eq!(answer.status, 303);
     assert_eq!(answer.headers["location"], "/admin/users?q=ada&notice=saved");
-    for (name, subject, status) in [("bob", "4711", 409), ("bob", "", 422), ("nobody", "1", 404)] {
+    for (name, subject, status) in
+        [("bob", "4711", 409), ("bob", "", 422), ("bo", "1", 404), ("nobody", "1", 404)]
+    {
         let answer = browser.post("/admin/users", &link(name, subject)).await;
         assert_eq!(answer.status, status);
         let page = text(&answer);

@@ -87,7 +87,8 @@ async fn list(
         tab: "keys",
         has_scope,
         may_change: match &org {
-            Some(org) => caller.require_role(Scope::Admin, Role::Admin, org).is_ok(),
+            // What lies below an org has the authorities of the org.
+            Some(org) => org.depth() == 1 && caller.require_role(Scope::Admin, Role::Admin, org).is_ok(),
             None => has_scope,
         },
         pager: fit.pager(&Pages::of(app, PATH, &[("org", &name)]), rows.limit),

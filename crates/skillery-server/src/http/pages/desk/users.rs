@@ -36,6 +36,11 @@ struct UsersPage {
 }
 
 impl UsersPage {
+    /// Whether linking somebody was refused who does not stand here.
+    fn is_astray(&self) -> bool {
+        self.tried.is("link") && !self.users.users.iter().any(|user| self.is_tried(&user.name))
+    }
+
     /// Whether linking this user was refused.
     fn is_tried(&self, name: &str) -> bool {
         self.tried.is("link") && self.tried.typed("link", "name") == name
