@@ -10,11 +10,14 @@ export async function signIn(page, world, who, next = "/") {
   await page.getByLabel("Token").fill(world.tokens[who]);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByText("You are signed in.").waitFor();
+  // What is counted next may stand below.
+  await page.waitForLoadState();
 }
 
 export async function signOut(page) {
   await page.getByRole("banner").getByRole("button", { name: "Sign out" }).click();
   await page.getByText("You are signed out.").waitFor();
+  await page.waitForLoadState();
 }
 
 /// Answers the question whether something shall really be taken away; first no, then yes.
