@@ -42,9 +42,9 @@ const DECIDED: &str = "FROM decisions d WHERE d.skill = v.skill AND d.version = 
 const SKILLS: &str = " JOIN skills s ON s.key = v.skill";
 const MAY_REVIEW: &str = " AND m.role IN ('reviewer', 'admin', 'owner')";
 
-/// Of versions that were decided in some namespaces, all are gathered and put in order where there are no more than so many, which takes some
-/// 40 ms at most. Where there are more, decisions of all namespaces are read from the last one on: of the latest, many are among these then,
-/// unless nothing was decided there for long.
+/// Of versions that were decided in some namespaces, all are gathered and put in order where there are no more than so many. Where there
+/// are more, decisions of all namespaces are read from the last one on: of the latest, many are among these then, unless nothing was decided
+/// there for long.
 const IN_ORDER: u64 = 8_000;
 
 /// Whether a decision is the last one about its version: time never goes back in the log. It is asked in this way because PostgreSQL takes a
