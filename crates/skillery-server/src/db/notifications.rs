@@ -254,8 +254,10 @@ pub async fn list(db: &Db, looker: &Looker<'_>, wanted: Wanted, limit: i64) -> R
 /// How many of the page are not read.
 pub async fn unread(executor: impl Executor<'_, Database = Any>, looker: &Looker<'_>) -> Result<u64> {
     let (condition, values) = condition(looker);
+    // What admins are shown depends on nothing else.
+    let from = if looker.is_admin { "FROM notifications n" } else { FROM };
     let text = format!(
-        "SELECT CAST(COUNT(*) AS BIGINT) {FROM} WHERE {condition} AND n.on_page = 1 AND n.read_at IS NULL"
+        "SELECT CAST(COUNT(*) AS BIGINT) {from} WHERE {condition} AND n.on_page = 1 AND n.read_at IS NULL"
     );
     let query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(text)).bind_all(values);
     Ok(u64::try_from(query.fetch_one(executor).await?).unwrap_or(0))

@@ -115,15 +115,16 @@ impl Wanted<'_> {
         let place = self.is_in_place();
         let decided = match &place {
             Some(place) => format!(
-                "SELECT DISTINCT w.skill, w.version FROM skills s CROSS JOIN decisions w WHERE w.skill = s.key AND {place}"
+                "SELECT COALESCE(SUM((SELECT COUNT(DISTINCT w.version) FROM decisions w WHERE w.skill = s.key)), 0) \
+                 FROM skills s WHERE {place}"
             ),
-            None => "SELECT DISTINCT skill, version FROM decisions".to_owned(),
+            None => "SELECT COUNT(*) FROM (SELECT DISTINCT skill, version FROM decisions) c".to_owned(),
         };
         let and = place.map_or_else(String::new, |place| format!(" AND {place}"));
         let has_decision = has_row(DECIDED);
         format!(
-            "SELECT CAST((SELECT COUNT(*) FROM ({decided}) c) - (SELECT COUNT(*) FROM versions v{SKILLS} \
-             WHERE v.status = 'pending' AND {has_decision}{and}) AS BIGINT)"
+            "SELECT CAST(({decided}) - (SELECT COUNT(*) FROM versions v CROSS JOIN skills s \
+             WHERE s.key = v.skill AND v.status = 'pending' AND {has_decision}{and}) AS BIGINT)"
         )
     }
 }

@@ -33,7 +33,7 @@ pub use follow::run as follow;
 #[cfg(test)]
 pub use letter::Letter;
 pub use mailer::{Mailer, MailerError, check_settings, connection};
-pub use read::{list, mark_read, preferences, set_preferences, unread};
+pub use read::{list, mark_read, newest, preferences, set_preferences, unread};
 pub use webhooks::{add, all, deliveries, host, one, redeliver, remove, test, update};
 
 use crate::app::App;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use skillery_core::api::{
-    NotificationsResponse, PreferencesRequest, PreferencesResponse, ReadRequest, ReadResponse,
+    Notification, NotificationsResponse, PreferencesRequest, PreferencesResponse, ReadRequest, ReadResponse,
 };
 use skillery_core::{MailMode, NotificationKind, Preference, Scope};
 
@@ -28,15 +28,25 @@ fn looker(identity: &Identity) -> Looker<'_> {
 
 /// One page of what the caller is told of, the newest first.
 pub async fn list(app: &App, caller: &Caller, wanted: Wanted, limit: usize) -> Result<NotificationsResponse> {
-    let identity = caller.require(Scope::Read)?;
-    let looker = looker(identity);
+    let (notifications, next) = newest(app, caller, wanted, limit).await?;
+    let unread = table::unread(app.db.reader(), &looker(caller.require(Scope::Read)?)).await?;
+    Ok(NotificationsResponse { unread, notifications, next })
+}
+
+/// The same without how many are not read, which takes longer the more there are; and where to go on.
+pub async fn newest(
+    app: &App,
+    caller: &Caller,
+    wanted: Wanted,
+    limit: usize,
+) -> Result<(Vec<Notification>, Option<i64>)> {
+    let looker = looker(caller.require(Scope::Read)?);
     let rows = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
     let mut notifications = table::list(&app.db, &looker, wanted, rows).await?;
     let is_more = notifications.len() > limit;
     notifications.truncate(limit);
     let next = notifications.last().map(|last| last.id).filter(|_| is_more);
-    let unread = table::unread(app.db.reader(), &looker).await?;
-    Ok(NotificationsResponse { unread, notifications, next })
+    Ok((notifications, next))
 }
 
 /// How many the caller has not read; of more than `most` it is only known that there are more.

@@ -27,18 +27,17 @@ use crate::notify;
 )]
 pub async fn list(call: &Call) -> Result<Response> {
     call.caller.require(Scope::Read)?;
-    json(StatusCode::OK, &asked(call).await?)
+    let (wanted, limit) = (wanted(call)?, call.page()?.limit);
+    json(StatusCode::OK, &notify::list(&call.app, &call.caller, wanted, limit).await?)
 }
 
 /// What the parameters of the call ask for.
-pub async fn asked(call: &Call) -> Result<NotificationsResponse> {
-    let limit = call.page()?.limit;
-    let wanted = Wanted {
+pub fn wanted(call: &Call) -> Result<Wanted> {
+    Ok(Wanted {
         unread: call.parsed("unread")?.unwrap_or(false),
         before: call.parsed("before")?,
         kind: call.parsed("kind")?,
-    };
-    notify::list(&call.app, &call.caller, wanted, limit).await
+    })
 }
 
 /// Marks some as read, or all up to one.

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::response::Response;
-use skillery_core::api::{Notification, NotificationsResponse, ReadRequest};
+use skillery_core::api::{Notification, ReadRequest};
 use skillery_core::notification::NotificationDetail;
 use skillery_core::time::Time;
 use skillery_core::{Namespace, NotificationKind, Role, Scope};
@@ -80,7 +80,6 @@ struct NotificationsPage {
     frame: Frame,
     tab: &'static str,
     rows: Vec<Row>,
-    unread: u64,
     /// The newest of these: what comes meanwhile is not marked with them.
     newest: Option<i64>,
     next: Option<String>,
@@ -94,7 +93,8 @@ struct NotificationsPage {
 
 /// The newest, or those of a kind or that are not read.
 pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
-    let NotificationsResponse { unread, notifications, mut next } = api::asked(call).await?;
+    let (notifications, mut next) =
+        notify::newest(&call.app, &call.caller, api::wanted(call)?, call.page()?.limit).await?;
     let newest = notifications.first().map(|newest| newest.id);
     let row = |one: Notification| Row { title: words(one.kind).0, link: link(&one, &call.caller), one };
     let mut rows: Vec<Row> = notifications.into_iter().map(row).collect();
@@ -126,7 +126,6 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         frame: frame.titled("Notifications").part("account"),
         tab: "notifications",
         rows,
-        unread,
         newest,
         next,
         kinds: NotificationKind::ALL.iter().map(|kind| (*kind, words(*kind).0)).collect(),
