@@ -15,6 +15,7 @@ use crate::audit::{self, Denials, Reports};
 use crate::blobs::Blobs;
 use crate::bootstrap;
 use crate::cache::Ready;
+use crate::counted::Counted;
 use crate::counters::Counters;
 use crate::db::{self, Db};
 use crate::environment::Environment;
@@ -93,6 +94,8 @@ pub struct App {
     pub boards: Arc<Boards>,
     /// What was found out of how skills are used just now.
     pub insight: Arc<Kept>,
+    /// What takes long to count, as it was counted just now.
+    pub counted: Counted,
     /// What the files of versions say for their health, by id and digest.
     pub health: Cache<String, Content>,
     /// What authors wrote in Markdown, as HTML, by the digest of the bundle and the id; comments by that of the text.
@@ -296,6 +299,7 @@ impl App {
             manifests: Cache::with_weighter(MANIFESTS, MANIFEST_BYTES, BySize),
             boards,
             insight,
+            counted: Counted::default(),
             health: Cache::new(HEALTH),
             rendered: Cache::with_weighter(RENDERED, RENDERED_BYTES, ByLength),
             diffs: Cache::with_weighter((diff_bytes / DIFF_BYTES) as usize, diff_bytes, ByRoom),
@@ -383,6 +387,7 @@ fn forget(
     }
     if matches!(event, Event::Unknown) {
         insight.graph_changed();
+        ready.changed();
     }
     if let Some(skill) = skill {
         ready.content.raise(skill);
@@ -394,7 +399,7 @@ fn forget(
                 | Event::SkillUnstarred { .. }
         ) || event.is_said();
         if let Some((namespace, _)) = skill.rsplit_once('/').filter(|_| !is_opinion) {
-            ready.namespaces.raise(namespace);
+            ready.place_changed(namespace);
             insight.graph_changed();
         }
     }

@@ -101,8 +101,11 @@ pub struct Ready {
     pub content: Epochs,
     /// Changes of what is handed out of the skills of namespaces, by key of the namespace.
     pub namespaces: Epochs,
+    /// The same of orgs, by their keys.
+    pub orgs: Epochs,
     /// Changes of install counts, by key.
     pub counts: Epochs,
+    changes: AtomicU64,
     skills: Cache<String, Arc<CachedSkill>, ByBytes>,
     /// Keys by number; neither ever changes.
     keys: Cache<i64, Arc<str>>,
@@ -116,11 +119,30 @@ impl Ready {
         Self {
             content: Epochs::default(),
             namespaces: Epochs::default(),
+            orgs: Epochs::default(),
             counts: Epochs::default(),
+            changes: AtomicU64::new(0),
             skills: Cache::with_weighter(items, bytes / 2, ByBytes),
             keys: Cache::new(items),
             downloads: Cache::with_weighter(items, bytes / 2, ByBytes),
         }
+    }
+
+    /// What is handed out of the skills of a namespace is another now.
+    pub fn place_changed(&self, namespace: &str) {
+        self.namespaces.raise(namespace);
+        self.orgs.raise(namespace.split('/').next().unwrap_or_default());
+        self.changed();
+    }
+
+    /// A skill has changed, whatever it is.
+    pub fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How often a skill has changed, but for what is said about it.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// The epochs of a skill, for [`CachedSkill::epoch`].

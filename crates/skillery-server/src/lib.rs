@@ -12,6 +12,7 @@ mod blobs;
 mod bootstrap;
 mod cache;
 mod catalog;
+mod counted;
 mod counters;
 mod db;
 mod draft;

@@ -24,7 +24,7 @@ pub struct Wanted<'a> {
 }
 
 /// Whose versions are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Whose {
     /// Everybody's.
     All,
@@ -251,24 +251,29 @@ fn pending_row(row: &AnyRow) -> Result<PendingVersion> {
     })
 }
 
-/// One page of them, and how many there are: of those that wait the oldest first, of others the one that was decided last.
-pub async fn listed(
-    db: &Db,
-    wanted: &Wanted<'_>,
-    limit: i64,
-    offset: i64,
-) -> Result<(u64, Vec<PendingVersion>)> {
+/// How many there are.
+pub async fn count(db: &Db, wanted: &Wanted<'_>) -> Result<u64> {
     let mut count = sqlx::query_scalar::<_, i64>(AssertSqlSafe(wanted.count_text()))
         .bind_all(wanted.within.iter().cloned());
     if wanted.whose != Whose::All {
         count = count.bind(wanted.user.to_owned());
     }
-    let total = u64::try_from(count.fetch_one(db.reader()).await?).unwrap_or(0);
+    Ok(u64::try_from(count.fetch_one(db.reader()).await?).unwrap_or(0))
+}
+
+/// One page of them, which are so many in all: of those that wait the oldest first, of others the one that was decided last.
+pub async fn listed(
+    db: &Db,
+    wanted: &Wanted<'_>,
+    total: u64,
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<PendingVersion>> {
     let selection = if wanted.is_decided() { decided(wanted, total) } else { selection(wanted) };
     let next = wanted.within.len() + 2;
     let page = pending_rows(wanted, &selection, "", &format!("LIMIT ${next} OFFSET ${}", next + 1));
     let rows = page.bind(limit).bind(offset).fetch_all(db.reader()).await?;
-    Ok((total, rows.iter().map(pending_row).collect::<Result<_>>()?))
+    rows.iter().map(pending_row).collect()
 }
 
 /// The next of those that wait, or are due, behind this one: at most `limit`, the oldest first. They are not counted.

@@ -652,6 +652,8 @@ async fn what_was_decided_has_pages_from_the_last_decision_on() {
          FROM decisions, n WHERE skill = 'acme/tool' AND version = '1.0.0'"
     ))
     .await;
+    // How many there are was counted before, and is counted again after a while though nothing is known to have changed.
+    app.app.environment.advance_seconds(61);
     let oldest = all.pop();
     for instant in (0..=MORE / 3).rev() {
         all.extend(oldest.iter().filter(|_| instant == 0).cloned());
@@ -664,6 +666,34 @@ async fn what_was_decided_has_pages_from_the_last_decision_on() {
     has_pages(&rob, "", 200, &all).await;
     has_pages(&rita, "", 200, &of_acme(&all)).await;
     has_pages(&rita, "&namespace=acme", 200, &of_acme(&all)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_many_were_decided_is_another_number_as_soon_as_one_was() {
+    let app = TestApp::new().await;
+    let People { author, rita, rob, .. } = app.people().await;
+    app.policy("acme", 1).await;
+    let total = async |token: &str, more: &str| {
+        let found = app.get_as(token, &format!("/api/v1/approvals?state=decided{more}")).await.is(200);
+        assert_eq!(found["total"], found["pending"].as_array().unwrap().len());
+        found["total"].as_u64().unwrap()
+    };
+    for number in 1..=3 {
+        let version = format!("1.{number}.0");
+        app.post("/api/v1/skills", &author, skill("acme/tool", &version)).await.is(202);
+        let path = format!("/api/v1/skills/acme/tool/versions/{version}/approvals");
+        let decision = if number == 2 { "rejected" } else { "approved" };
+        app.post(&path, &rita, json!({ "decision": decision, "comment": "so" })).await.is(200);
+        for (token, more) in
+            [(ADMIN, ""), (ADMIN, "&namespace=acme"), (&rita, ""), (&rob, ""), (&author, "&mine=true")]
+        {
+            assert_eq!(total(token, more).await, number, "{more}");
+        }
+    }
+    // Each is counted what is theirs: what they review, and as long as they do.
+    assert_eq!(total(&author, "").await, 0);
+    app.delete("/api/v1/orgs/acme/members/rob", ADMIN).await.is(204);
+    assert_eq!((total(&rob, "").await, total(&rita, "").await), (0, 3));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -281,21 +281,24 @@ async fn two_servers_on_one_database_see_each_other() {
     one.publish("acme/tool", "1.0.0").await;
     for server in [&one, &two] {
         server.get("/api/v1/skills/acme/tool").await.is(200);
+        assert_eq!(server.get("/api/v1/orgs/acme").await.is(200)["skills"], 1);
     }
     two.post("/api/v1/skills/acme/tool/rate", ADMIN, json!({ "rating": 5 })).await.is(200);
     let user = one.user("anna", &["read", "publish"]).await;
     two.get_as(&user, "/api/v1/whoami").await.is(200);
     one.publish("acme/tool", "1.1.0").await;
+    one.publish("acme/more", "1.0.0").await;
     // Nobody tells server two; it looks by itself.
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
     loop {
         let version = two.get("/api/v1/skills/acme/tool").await.is(200)["version"].clone();
         let found = two.search("", "q=tool&min_rating=5").await.1;
         let rating = one.get("/api/v1/skills/acme/tool").await.is(200)["rating"].clone();
-        if version == "1.1.0" && found == 1 && rating == 5.0 {
+        let skills = two.get("/api/v1/orgs/acme").await.is(200)["skills"].clone();
+        if version == "1.1.0" && found == 1 && rating == 5.0 && skills == 2 {
             break;
         }
-        assert!(tokio::time::Instant::now() < deadline, "{version} {found} {rating}");
+        assert!(tokio::time::Instant::now() < deadline, "{version} {found} {rating} {skills}");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }

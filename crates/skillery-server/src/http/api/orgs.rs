@@ -147,7 +147,6 @@ pub(crate) async fn known_below(
     if orgs::find(app.db.reader(), &namespace.org_key()).await?.is_none() {
         return Ok(None);
     }
-    // Each look reads all skills of the org, so that one has to do for both.
     let seen = told(app, caller, namespace).await?;
     if seen.is_empty() && !caller.is_member_around(&namespace.key()) {
         return Ok(None);
@@ -167,14 +166,15 @@ async fn told(app: &App, caller: &Caller, namespace: &Namespace) -> Result<Vec<(
     let (key, org) = (namespace.key(), namespace.org_key());
     let is_seen = |place: &str, visibility| key_contains(&key, place) && caller.sees(visibility, place);
     let mut told = Vec::new();
-    for (place, visibility, count) in orgs::skills_by_place(&app.db, &org).await? {
-        if is_seen(&place, visibility) && (count > 0 || caller.is_member_around(&place)) {
-            told.push((place, count));
+    let places = app.counted.places(app, &org).await?;
+    for (place, visibility, count) in &places.counted {
+        if is_seen(place, *visibility) && (*count > 0 || caller.is_member_around(place)) {
+            told.push((place.clone(), *count));
         }
     }
-    for (_, place, visibility) in orgs::shown_without_latest(&app.db, &[org]).await? {
-        if is_seen(&place, visibility) {
-            told.push((place, 0));
+    for (place, visibility) in &places.without_latest {
+        if is_seen(place, *visibility) {
+            told.push((place.clone(), 0));
         }
     }
     Ok(told)
@@ -243,14 +243,10 @@ async fn known_keys(app: &App, caller: &Caller, sight: &Sight) -> Result<Vec<Str
 /// How many skills with a latest version the caller sees in these orgs, by the keys of those that have any skill that is shown.
 async fn counts(app: &App, caller: &Caller, keys: &[String]) -> Result<BTreeMap<String, i64>> {
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();
-    for (org, namespace, visibility, count) in orgs::skill_counts(&app.db, keys).await? {
-        if caller.sees(visibility, &namespace) {
-            *counts.entry(org).or_default() += count;
-        }
-    }
-    for (org, namespace, visibility) in orgs::shown_without_latest(&app.db, keys).await? {
-        if caller.sees(visibility, &namespace) {
-            counts.entry(org).or_default();
+    for org in keys {
+        let places = app.counted.places(app, org).await?;
+        for (_, _, count) in places.shown().filter(|(place, visibility, _)| caller.sees(*visibility, place)) {
+            *counts.entry(org.clone()).or_default() += count;
         }
     }
     Ok(counts)

@@ -12,7 +12,7 @@ use skillery_core::{Namespace, Problem, ProblemCode, SkillId, Version};
 
 use crate::app::App;
 use crate::db::log::HiddenEntry;
-use crate::db::{log, orgs as table, versions};
+use crate::db::{log, versions};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, invalid_parameter, json, plain, text};
 use crate::{skill, tlog};
@@ -132,13 +132,16 @@ async fn seen(call: &Call, hidden: Vec<HiddenEntry>) -> Result<Vec<LoggedEntry>>
     };
     let orgs: BTreeSet<String> =
         entries.iter().filter_map(|(_, event)| Some(place_of(event)?.org_key())).collect();
-    let orgs: Vec<String> = orgs.into_iter().collect();
     // Where the org has skills that the caller sees: whoever sees one knows of the namespaces above it, and of no others.
-    let mut places = table::places(&call.app.db, &orgs).await?;
-    places.retain(|(_, namespace, visibility)| call.caller.sees(*visibility, namespace));
+    let mut places = BTreeSet::new();
+    for org in orgs {
+        let of_org = call.app.counted.places(&call.app, &org).await?;
+        let seen = of_org.shown().filter(|(place, visibility, _)| call.caller.sees(*visibility, place));
+        places.extend(seen.map(|(place, ..)| place.to_owned()));
+    }
     let is_known = |place: &Namespace| {
         let key = place.key();
-        call.caller.is_member_around(&key) || places.iter().any(|(_, inner, _)| key_contains(&key, inner))
+        call.caller.is_member_around(&key) || places.iter().any(|inner| key_contains(&key, inner))
     };
     let is_admin = call.caller.identity().is_some_and(|identity| identity.is_site_admin());
     let is_seen = |entry: &HiddenEntry, event: &Event| match (&entry.skill, place_of(event)) {

@@ -70,6 +70,19 @@ async fn what_one_is_told_of_is_listed_counted_and_marked_as_read() {
     let csrf = browser.csrf().await;
     let fields = [("up_to", "99"), ("csrf", csrf.as_str())];
     assert_eq!(browser.post_from("cross-site", PATH, &fields).await.status, 403);
+    // Of very many it is told that they are.
+    app.tamper(
+        "INSERT INTO notifications (id, user_id, kind, source, skill, namespace, actor, log_index, at, on_page) \
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120) \
+         SELECT 100000 + n.i, user_id, kind, source || n.i, skill, namespace, actor, log_index, at, on_page \
+         FROM notifications, n WHERE id = (SELECT MAX(id) FROM notifications WHERE user_id = \
+         (SELECT id FROM users WHERE name = 'anna'))"
+            .to_owned(),
+    )
+    .await;
+    let page = browser.page(PATH).await;
+    assert!(page.contains(">99+ not read</span>") && page.contains("Mark all as read"), "{page}");
+    assert_eq!(app.notifications(&anna).await["unread"], 121);
     // Nothing yet.
     let zoe = app.user("zoe", &["read"]).await;
     let mut new = Browser::signed_in(&app, &zoe).await;

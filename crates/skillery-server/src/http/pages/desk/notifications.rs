@@ -91,6 +91,13 @@ struct NotificationsPage {
     now: Time,
 }
 
+impl NotificationsPage {
+    /// How many are not read, as far as they are counted.
+    fn unread(&self) -> Option<&str> {
+        self.frame.viewer.as_ref()?.unread.as_deref()
+    }
+}
+
 /// The newest, or those of a kind or that are not read.
 pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     let (notifications, mut next) =
