@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use skillery_core::event::Event;
-use skillery_core::{Digest, SkillId};
+use skillery_core::{Digest, Namespace, SkillId};
 use skillery_mcp::Manifest;
 use tokio::sync::watch;
 
@@ -15,7 +15,6 @@ use crate::audit::{self, Denials, Reports};
 use crate::blobs::Blobs;
 use crate::bootstrap;
 use crate::cache::Ready;
-use crate::counted::Counted;
 use crate::counters::Counters;
 use crate::db::{self, Db};
 use crate::environment::Environment;
@@ -36,6 +35,7 @@ use crate::secrets::{SecretKey, SecretKeyError, make_private_folder};
 use crate::settings::{Settings, SettingsError};
 use crate::signing_secret::SigningSecret;
 use crate::tlog::{self, LogError, LogKey, LogKeyError, Seen, TileCache};
+use crate::totals::Totals;
 use crate::turns::Turns;
 use crate::uploads::Uploads;
 
@@ -95,7 +95,7 @@ pub struct App {
     /// What was found out of how skills are used just now.
     pub insight: Arc<Kept>,
     /// What takes long to count, as it was counted just now.
-    pub counted: Counted,
+    pub totals: Totals,
     /// What the files of versions say for their health, by id and digest.
     pub health: Cache<String, Content>,
     /// What authors wrote in Markdown, as HTML, by the digest of the bundle and the id; comments by that of the text.
@@ -299,7 +299,7 @@ impl App {
             manifests: Cache::with_weighter(MANIFESTS, MANIFEST_BYTES, BySize),
             boards,
             insight,
-            counted: Counted::default(),
+            totals: Totals::default(),
             health: Cache::new(HEALTH),
             rendered: Cache::with_weighter(RENDERED, RENDERED_BYTES, ByLength),
             diffs: Cache::with_weighter((diff_bytes / DIFF_BYTES) as usize, diff_bytes, ByRoom),
@@ -388,6 +388,11 @@ fn forget(
     if matches!(event, Event::Unknown) {
         insight.graph_changed();
         ready.changed();
+    }
+    if let Event::MemberSet { namespace, .. } | Event::MemberRemoved { namespace, .. } = event
+        && let Ok(namespace) = namespace.parse::<Namespace>()
+    {
+        ready.org_changed(&namespace.key());
     }
     if let Some(skill) = skill {
         ready.content.raise(skill);

@@ -101,7 +101,7 @@ pub struct Ready {
     pub content: Epochs,
     /// Changes of what is handed out of the skills of namespaces, by key of the namespace.
     pub namespaces: Epochs,
-    /// The same of orgs, by their keys.
+    /// The same of orgs, and of who has which role there, by their keys.
     pub orgs: Epochs,
     /// Changes of install counts, by key.
     pub counts: Epochs,
@@ -131,8 +131,13 @@ impl Ready {
     /// What is handed out of the skills of a namespace is another now.
     pub fn place_changed(&self, namespace: &str) {
         self.namespaces.raise(namespace);
-        self.orgs.raise(namespace.split('/').next().unwrap_or_default());
+        self.org_changed(namespace);
         self.changed();
+    }
+
+    /// In the org of a namespace something is another now: a skill, or who has which role.
+    pub fn org_changed(&self, namespace: &str) {
+        self.orgs.raise(namespace.split('/').next().unwrap_or_default());
     }
 
     /// A skill has changed, whatever it is.

@@ -2,7 +2,8 @@
 //!
 //! What an answer is kept by holds all that it depends on of whoever asks, so that nobody gets one of somebody who sees more.
 //! Where an answer takes long to make, nobody waits for a new one while there is one that was good not long ago. Of those who ask for
-//! the same at the same time one makes it, and the others wait for that.
+//! the same at the same time one makes it, and the others wait for that: where it was begun after they had asked, it is as new as they
+//! may want it, whatever has changed meanwhile.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -10,8 +11,9 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use quick_cache::sync::Cache;
-use quick_cache::{UnitWeighter, Weighter};
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter, Weighter};
+use skillery_core::time::Time;
 
 use crate::app::App;
 use crate::failure::Result;
@@ -22,6 +24,9 @@ pub const KEPT: i64 = 60_000_000;
 /// How long one that is good no more is given while a new one is being made, in microseconds since it was made. What is older
 /// says too little of now.
 pub const PATIENCE: i64 = 600_000_000;
+/// Parts of a shelf that is weighed, each of which has as much room as the others. What takes more than that is not kept, so that they
+/// must not be as many as there are processors.
+const PARTS: usize = 4;
 /// How long somebody waits for an answer that somebody else makes.
 const WAIT: Duration = Duration::from_secs(10);
 
@@ -36,37 +41,78 @@ pub struct Shelf<Key, Same, Answer, Weight = UnitWeighter> {
     /// What is being made beside.
     beside: Arc<Mutex<HashSet<Key>>>,
     /// Who makes which answer, or waits for it.
-    lines: Arc<Mutex<HashMap<Key, Line>>>,
+    lines: Lines<Key, Answer>,
     wait: Duration,
 }
 
 /// Those who ask for one answer: one of them makes it at a time, and of those who have waited for too long another one.
-#[derive(Default)]
-struct Line {
+struct Line<Answer> {
     places: usize,
     making: Arc<tokio::sync::Mutex<()>>,
     again: Arc<tokio::sync::Mutex<()>>,
+    /// How often it was begun to make it.
+    begun: u64,
+    /// The one that was begun last of those that were made, with its number.
+    made: Option<(u64, Arc<Answer>)>,
 }
 
+impl<Answer> Default for Line<Answer> {
+    fn default() -> Self {
+        Self { places: 0, making: Arc::default(), again: Arc::default(), begun: 0, made: None }
+    }
+}
+
+type Lines<Key, Answer> = Arc<Mutex<HashMap<Key, Line<Answer>>>>;
+
 /// A place among those who ask for one answer, until this is dropped, whether it came to its turn or not.
-struct Place<Key: Eq + Hash> {
-    lines: Arc<Mutex<HashMap<Key, Line>>>,
+struct Place<Key: Eq + Hash, Answer> {
+    lines: Lines<Key, Answer>,
     key: Key,
     making: Arc<tokio::sync::Mutex<()>>,
     again: Arc<tokio::sync::Mutex<()>>,
+    /// How often it had been begun to make the answer when this one came.
+    came: u64,
 }
 
-impl<Key: Eq + Hash + Clone> Place<Key> {
-    fn begin(lines: &Arc<Mutex<HashMap<Key, Line>>>, key: &Key) -> Self {
+impl<Key: Eq + Hash + Clone, Answer> Place<Key, Answer> {
+    fn begin(lines: &Lines<Key, Answer>, key: &Key) -> Self {
         let mut all = lines.lock().unwrap_or_else(PoisonError::into_inner);
         let line = all.entry(key.clone()).or_default();
         line.places += 1;
         let (making, again) = (Arc::clone(&line.making), Arc::clone(&line.again));
-        Self { lines: Arc::clone(lines), key: key.clone(), making, again }
+        let came = line.begun;
+        Self { lines: Arc::clone(lines), key: key.clone(), making, again, came }
+    }
+
+    /// Does this with the line, which is there as long as somebody has a place in it.
+    fn with<T>(&self, work: impl FnOnce(&mut Line<Answer>) -> T) -> T {
+        let mut all = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        work(all.entry(self.key.clone()).or_default())
+    }
+
+    /// The answer that somebody else has begun to make since this one came.
+    fn made_since(&self) -> Option<Arc<Answer>> {
+        let made = |line: &mut Line<Answer>| line.made.clone();
+        self.with(made).filter(|(number, _)| *number > self.came).map(|(_, answer)| answer)
+    }
+
+    /// What `make` makes, for all who have come before it begins.
+    async fn share(&self, make: impl Future<Output = Result<Arc<Answer>>>) -> Result<Arc<Answer>> {
+        let number = self.with(|line| {
+            line.begun += 1;
+            line.begun
+        });
+        let answer = make.await?;
+        self.with(|line| {
+            if line.made.as_ref().is_none_or(|(last, _)| *last < number) {
+                line.made = Some((number, Arc::clone(&answer)));
+            }
+        });
+        Ok(answer)
     }
 }
 
-impl<Key: Eq + Hash> Drop for Place<Key> {
+impl<Key: Eq + Hash, Answer> Drop for Place<Key, Answer> {
     fn drop(&mut self) {
         let mut all = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(line) = all.get_mut(&self.key) {
@@ -119,7 +165,15 @@ where
 {
     /// So many answers, about, that take as many bytes together.
     pub fn weighed(answers: usize, bytes: u64, weight: Weight) -> Self {
-        let cache = Arc::new(Cache::with_weighter(answers, bytes, weight));
+        let options = OptionsBuilder::new()
+            .shards(PARTS)
+            .estimated_items_capacity(answers)
+            .weight_capacity(bytes)
+            .build();
+        #[expect(clippy::expect_used, reason = "nothing else is asked for")]
+        let options = options.expect("items and bytes are given");
+        let (hasher, lifecycle) = (DefaultHashBuilder::default(), DefaultLifecycle::default());
+        let cache = Arc::new(Cache::with_options(options, weight, hasher, lifecycle));
         Self { cache, is_kept: |_| true, beside: Arc::default(), lines: Arc::default(), wait: WAIT }
     }
 
@@ -150,10 +204,10 @@ where
         make: impl Future<Output = Result<Answer>>,
     ) -> Result<Arc<Answer>> {
         let place = Place::begin(&self.lines, &key);
-        let kept = || self.younger(app, &key, &same(), KEPT);
+        let kept = || self.younger(app, &key, &same(), KEPT).or_else(|| place.made_since());
         let making = async {
             let _turn = turns.turn().await?;
-            self.made(app, key.clone(), same(), make).await
+            place.share(self.made(app, key.clone(), same(), make)).await
         };
         let mut alone = pin!(place.making.lock());
         // Where those who make it go away one after the other, nobody waits for them until there is no time left to make it oneself.
@@ -173,6 +227,18 @@ where
             // The one before has made it, or has gone away.
             _alone = alone => if let Some(answer) = kept() { Ok(answer) } else { making.await },
         }
+    }
+
+    /// The answer that is kept by this key, if it is as it must be.
+    pub fn kept(&self, app: &App, key: &Key, same: &Same) -> Option<Arc<Answer>> {
+        self.younger(app, key, same, KEPT)
+    }
+
+    /// Keeps an answer that was made beside this. `same` is how it was before it was begun, and `at` when that was.
+    pub fn keep(&self, key: Key, same: Same, at: Time, answer: Answer) -> Arc<Answer> {
+        let answer = Arc::new(answer);
+        self.cache.insert(key, (same, at.micros(), Arc::clone(&answer)));
+        answer
     }
 
     /// The answer that is as it must be and not so old.
@@ -333,6 +399,35 @@ mod tests {
             }
         }
         assert_eq!(begun.load(Ordering::SeqCst), 1);
+        assert!(shelf.lines.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_begun_after_one_came_is_new_enough_whatever_changes() {
+        let app = TestApp::new().await;
+        let (shelf, turns) = (Shelf::<&str, usize, usize>::new(8), Turns::of(4));
+        let (begun, changes) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let ask = || {
+            let make = async {
+                let number = begun.fetch_add(1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                // It changes all the time, so that no answer is as it must be once it is made.
+                changes.fetch_add(1, Ordering::SeqCst);
+                Ok(number)
+            };
+            shelf.get(&app.app, &turns, "one", || changes.load(Ordering::SeqCst), make)
+        };
+        let mut first = Box::pin(ask());
+        tokio::select! {
+            biased;
+            _ = &mut first => panic!("it has not waited"),
+            () = std::future::ready(()) => {}
+        }
+        // These come when the first one is being made, which may say of before what it says: one of them makes it for all.
+        let (first, others) = tokio::join!(first, join_all((0..4).map(|_| ask())));
+        assert_eq!(*first.unwrap(), 0);
+        assert!(others.iter().all(|answer| **answer.as_ref().unwrap() == 1));
+        assert_eq!(begun.load(Ordering::SeqCst), 2);
         assert!(shelf.lines.lock().unwrap().is_empty());
     }
 

@@ -1,4 +1,4 @@
-//! Turns to hold whole bundles in memory: however many ask, a few are unpacked at the same time.
+//! Turns: however many ask, a few do at the same time what takes much memory or long, as holding whole bundles.
 
 use std::sync::Arc;
 

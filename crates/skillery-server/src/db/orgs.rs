@@ -244,27 +244,45 @@ fn shown_by_others() -> String {
     format!("s.latest IS NULL AND {}", has_row(other))
 }
 
-/// Where an org has skills that are shown though they have no latest version, and who sees them: namespace key, visibility.
-pub async fn shown_without_latest(db: &Db, org: &str) -> Result<Vec<(String, Visibility)>> {
-    let query = sqlx::query(AssertSqlSafe(without_latest_text())).bind(org.to_owned());
+/// Where orgs have skills that are shown though they have no latest version, and who sees them: org key, namespace key, visibility.
+pub async fn shown_without_latest(db: &Db, orgs: &[String]) -> Result<Vec<(String, String, Visibility)>> {
+    if orgs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = sqlx::query(AssertSqlSafe(without_latest_text(orgs.len()))).bind_all(orgs.iter().cloned());
     let rows = query.fetch_all(db.reader()).await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, parsed(row.try_get(1)?)?))).collect()
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, parsed(row.try_get(2)?)?))).collect()
 }
 
-fn without_latest_text() -> String {
-    let shown = shown_by_others();
-    format!("SELECT DISTINCT s.namespace, s.visibility FROM skills s WHERE s.org = $1 AND {shown}")
+fn without_latest_text(orgs: usize) -> String {
+    format!(
+        "SELECT DISTINCT s.org, s.namespace, s.visibility FROM skills s WHERE s.org IN ({}) AND {}",
+        placeholders(1, orgs),
+        shown_by_others()
+    )
 }
 
-/// Where an org has skills, who sees them, and how many of them have a latest version, which may be none: namespace key, visibility,
-/// and how many.
-pub async fn skills_by_place(db: &Db, org: &str) -> Result<Vec<(String, Visibility, i64)>> {
-    let rows = sqlx::query(BY_PLACE).bind(org.to_owned()).fetch_all(db.reader()).await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, parsed(row.try_get(1)?)?, row.try_get(2)?))).collect()
+/// Where orgs have skills, who sees them, and how many of them have a latest version, which may be none: org key, namespace key,
+/// visibility, and how many.
+pub async fn skills_by_place(db: &Db, orgs: &[String]) -> Result<Vec<(String, String, Visibility, i64)>> {
+    if orgs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = sqlx::query(AssertSqlSafe(by_place_text(orgs.len()))).bind_all(orgs.iter().cloned());
+    let rows = query.fetch_all(db.reader()).await?;
+    let row = |row: &AnyRow| -> Result<_> {
+        Ok((row.try_get(0)?, row.try_get(1)?, parsed(row.try_get(2)?)?, row.try_get(3)?))
+    };
+    rows.iter().map(row).collect()
 }
 
-const BY_PLACE: &str = "SELECT namespace, visibility, CAST(COUNT(latest) AS BIGINT) FROM skills WHERE org = $1 \
-    GROUP BY namespace, visibility";
+fn by_place_text(orgs: usize) -> String {
+    format!(
+        "SELECT org, namespace, visibility, CAST(COUNT(latest) AS BIGINT) FROM skills WHERE org IN ({}) \
+         GROUP BY org, namespace, visibility",
+        placeholders(1, orgs)
+    )
+}
 
 #[cfg(test)]
 mod tests {
@@ -274,9 +292,9 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn the_places_of_an_org_are_counted_by_an_index() {
         let app = TestApp::new().await;
-        let plan = app.plan(BY_PLACE, &[], &["acme"]).await;
-        assert!(plan.contains("skills_by_place"), "{plan}");
-        let plan = app.plan(&without_latest_text(), &[], &["acme"]).await;
+        let plan = app.plan(&by_place_text(2), &[], &["acme", "beta"]).await;
+        assert!(plan.contains("skills_by_place") && !plan.contains("SCAN skills"), "{plan}");
+        let plan = app.plan(&without_latest_text(2), &[], &["acme", "beta"]).await;
         assert!(plan.contains("skills_by_place") && !plan.contains("SCAN"), "{plan}");
         // Of so few rows PostgreSQL may make another plan.
         if !is_postgres() {

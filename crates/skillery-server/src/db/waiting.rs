@@ -45,7 +45,7 @@ const MAY_REVIEW: &str = " AND m.role IN ('reviewer', 'admin', 'owner')";
 /// Of versions that were decided in some namespaces, all are gathered and put in order where there are no more than so many. Where there
 /// are more, decisions of all namespaces are read from the last one on: of the latest, many are among these then, unless nothing was decided
 /// there for long.
-const IN_ORDER: u64 = 8_000;
+const IN_ORDER: u64 = if cfg!(test) { 2_000 } else { 8_000 };
 
 /// Whether a decision is the last one about its version: time never goes back in the log. It is asked in this way because PostgreSQL takes a
 /// bare comparison for something that hardly ever holds, and would then read all decisions.
@@ -115,15 +115,14 @@ impl Wanted<'_> {
         let place = self.is_in_place();
         let decided = match &place {
             Some(place) => format!(
-                "SELECT COALESCE(SUM((SELECT COUNT(DISTINCT w.version) FROM decisions w WHERE w.skill = s.key)), 0) \
-                 FROM skills s WHERE {place}"
+                "SELECT DISTINCT w.skill, w.version FROM skills s CROSS JOIN decisions w WHERE w.skill = s.key AND {place}"
             ),
-            None => "SELECT COUNT(*) FROM (SELECT DISTINCT skill, version FROM decisions) c".to_owned(),
+            None => "SELECT DISTINCT skill, version FROM decisions".to_owned(),
         };
         let and = place.map_or_else(String::new, |place| format!(" AND {place}"));
         let has_decision = has_row(DECIDED);
         format!(
-            "SELECT CAST(({decided}) - (SELECT COUNT(*) FROM versions v CROSS JOIN skills s \
+            "SELECT CAST((SELECT COUNT(*) FROM ({decided}) c) - (SELECT COUNT(*) FROM versions v CROSS JOIN skills s \
              WHERE s.key = v.skill AND v.status = 'pending' AND {has_decision}{and}) AS BIGINT)"
         )
     }

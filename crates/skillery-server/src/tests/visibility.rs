@@ -142,6 +142,11 @@ async fn skills_of_an_org_are_as_many_as_there_are_by_now() {
     let below = json!({ "namespace": "acme/deep/below", "skills": 0 });
     assert!(of["namespaces"].as_array().unwrap().contains(&below), "{of}");
     assert_eq!((skills("").await, skills(&member).await), (json!(0), json!(2)));
+    // They are not counted for each who asks, and again after a while though nobody has told of a change.
+    app.tamper("UPDATE skills SET visibility = 'private'".to_owned()).await;
+    assert_eq!(skills(&member).await, json!(2));
+    app.app.environment.advance_seconds(61);
+    assert_eq!(skills(&member).await, json!(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -111,7 +111,7 @@ pub async fn listed(app: &App, caller: &Caller, filter: &Filter, page: Page) -> 
     let user = identity.user.id.as_str();
     let wanted = waiting::Wanted { user, state: *state, whose, within: &within_bounds, is_due: *is_due };
     if whose != Whose::Open {
-        let total = app.counted.versions(app, &wanted).await?;
+        let total = app.totals.versions(app, identity, &wanted).await?;
         let (limit, offset) = (page.limit as i64, page.offset as i64);
         let pending = waiting::listed(&app.db, &wanted, total, limit, offset).await?;
         return Ok(PendingResponse { total, pending, truncated: false });

@@ -126,6 +126,9 @@ pub(crate) fn org_not_found(org: &Namespace) -> Failure {
 /// Whether the caller may know of the org: as one of its members, or by a skill of it.
 pub(super) async fn knows_org(app: &App, caller: &Caller, org: &Namespace) -> Result<bool> {
     let key = org.org_key();
+    if orgs::find(app.db.reader(), &key).await?.is_none() {
+        return Ok(false);
+    }
     Ok(caller.is_member(&key) || counts(app, caller, std::slice::from_ref(&key)).await?.contains_key(&key))
 }
 
@@ -166,7 +169,8 @@ async fn told(app: &App, caller: &Caller, namespace: &Namespace) -> Result<Vec<(
     let (key, org) = (namespace.key(), namespace.org_key());
     let is_seen = |place: &str, visibility| key_contains(&key, place) && caller.sees(visibility, place);
     let mut told = Vec::new();
-    let places = app.counted.places(app, &org).await?;
+    let places = app.totals.places(app, std::slice::from_ref(&org)).await?;
+    let Some(places) = places.get(&org) else { return Ok(told) };
     for (place, visibility, count) in &places.counted {
         if is_seen(place, *visibility) && (*count > 0 || caller.is_member_around(place)) {
             told.push((place.clone(), *count));
@@ -243,8 +247,7 @@ async fn known_keys(app: &App, caller: &Caller, sight: &Sight) -> Result<Vec<Str
 /// How many skills with a latest version the caller sees in these orgs, by the keys of those that have any skill that is shown.
 async fn counts(app: &App, caller: &Caller, keys: &[String]) -> Result<BTreeMap<String, i64>> {
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();
-    for org in keys {
-        let places = app.counted.places(app, org).await?;
+    for (org, places) in app.totals.places(app, keys).await? {
         for (_, _, count) in places.shown().filter(|(place, visibility, _)| caller.sees(*visibility, place)) {
             *counts.entry(org.clone()).or_default() += count;
         }

@@ -132,13 +132,14 @@ async fn seen(call: &Call, hidden: Vec<HiddenEntry>) -> Result<Vec<LoggedEntry>>
     };
     let orgs: BTreeSet<String> =
         entries.iter().filter_map(|(_, event)| Some(place_of(event)?.org_key())).collect();
+    let orgs: Vec<String> = orgs.into_iter().collect();
     // Where the org has skills that the caller sees: whoever sees one knows of the namespaces above it, and of no others.
-    let mut places = BTreeSet::new();
-    for org in orgs {
-        let of_org = call.app.counted.places(&call.app, &org).await?;
-        let seen = of_org.shown().filter(|(place, visibility, _)| call.caller.sees(*visibility, place));
-        places.extend(seen.map(|(place, ..)| place.to_owned()));
-    }
+    let of_orgs = call.app.totals.places(&call.app, &orgs).await?;
+    let shown = of_orgs.values().flat_map(|places| places.shown());
+    let places: BTreeSet<&str> = shown
+        .filter(|(place, visibility, _)| call.caller.sees(*visibility, place))
+        .map(|(place, ..)| place)
+        .collect();
     let is_known = |place: &Namespace| {
         let key = place.key();
         call.caller.is_member_around(&key) || places.iter().any(|inner| key_contains(&key, inner))

@@ -96,6 +96,11 @@ impl NotificationsPage {
     fn unread(&self) -> Option<&str> {
         self.frame.viewer.as_ref()?.unread.as_deref()
     }
+
+    /// Whether there may be something to mark: the page is shown as well where it cannot be told how many are not read.
+    fn has_new(&self) -> bool {
+        self.unread().is_some() || self.rows.iter().any(|row| row.one.read_at.is_none())
+    }
 }
 
 /// The newest, or those of a kind or that are not read.
