@@ -140,14 +140,15 @@ pub async fn sign_published(
     client.sign_version(&checked.id, version, &SignRequest { statement, signature }).await
 }
 
-/// Signs the approval of exactly these bytes, under the policies that are in force: what the registry says of the version is held
-/// against its log first.
+/// Signs what is decided about exactly these bytes, under the policies that are in force: what the registry says of the version is
+/// held against its log first.
 pub async fn sign_review(
     client: &Client,
     home: &Home,
     signer: &Signer,
     standing: &ApprovalsResponse,
     digest: Digest,
+    verdict: Decision,
 ) -> Result<ReviewSignature> {
     client.need_token("signing a review")?;
     let mut log = Log::open(client, home, None).await?;
@@ -159,7 +160,7 @@ pub async fn sign_review(
         registry: log.key().name().to_owned(),
         skill: standing.id.clone(),
         r#type: REVIEW_TYPE.to_owned(),
-        verdict: Decision::Approved,
+        verdict,
         version: standing.version.clone(),
     };
     let statement =

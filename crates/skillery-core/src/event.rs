@@ -300,6 +300,9 @@ pub enum Event {
         digest: Digest,
         /// The entry by which the reviewer had the role.
         member: u64,
+        /// The reviewer's signature, where there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signature: Option<ReviewMark>,
     },
     /// A reviewer asked for changes of a version that waits. It waits on, and an approval of the same reviewer before this
     /// entry counts no more.
@@ -313,6 +316,9 @@ pub enum Event {
         digest: Digest,
         /// The entry by which the reviewer had the role.
         member: u64,
+        /// The reviewer's signature, where there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signature: Option<ReviewMark>,
     },
     /// A version was yanked.
     #[serde(rename = "version.yanked")]

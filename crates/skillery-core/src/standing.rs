@@ -103,7 +103,13 @@ mod tests {
                 stages: Vec::new(),
                 signature: None,
             },
-            Event::VersionRejected { skill: skill.clone(), version: version.clone(), digest, member: 1 },
+            Event::VersionRejected {
+                skill: skill.clone(),
+                version: version.clone(),
+                digest,
+                member: 1,
+                signature: None,
+            },
             released(vec![2]),
             released(Vec::new()),
             Event::VersionYanked { skill: skill.clone(), version: version.clone() },
@@ -135,6 +141,7 @@ mod tests {
                 version: version.clone(),
                 digest,
                 member: 1,
+                signature: None,
             },
         ]
     }

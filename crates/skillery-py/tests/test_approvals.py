@@ -229,7 +229,9 @@ def test_approvals_are_signed_where_that_is_demanded(registry, people, act, home
         ask(registry, "PUT", "/orgs/sealed/members/" + name, {"role": role})
     ask(registry, "PUT", "/orgs/sealed/policy", {"approvals": 1, "signed_reviews": True})
     act("anna")
+    # Both before a key is enrolled here, with which the author would sign them.
     request_approval(Skill("tool", code_file(CALC_CODE), "1.0.0", "Adds"), org="sealed")
+    request_approval(Skill("tool", code_file(NEWER_CODE), "2.0.0", "Adds one more"), org="sealed")
     token = ask(registry, "POST", "/tokens", {"user": "rita", "scopes": ["read", "review", "admin"]})["token"]
     configure_registry(url=registry.url, token=token, org="sealed")
     with pytest.raises(InvalidInputError, match="signed"):
@@ -241,9 +243,17 @@ def test_approvals_are_signed_where_that_is_demanded(registry, people, act, home
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     environment = {**os.environ, "SKILLERY_REGISTRY": registry.url, "SKILLERY_TOKEN": token}
     subprocess.run([str(registry.binary), "key", "enrol", str(key)], env=environment, check=True)
-    with pytest.raises(InvalidInputError, match="approvals are signed"):
-        provide_approval("sealed/tool", "1.0.0", "rejected", "no", sign=True)
-    assert [one["id"] for one in get_pending_approvals(needs_me=True)] == ["sealed/tool"]
+    assert [one["version"] for one in get_pending_approvals("sealed", needs_me=True)] == ["1.0.0", "2.0.0"]
     assert get_pending_approvals(due=True) == []
+    # Whatever is decided may be signed, and only an approval counts as one.
+    asked = provide_approval("sealed/tool", "1.0.0", "changes-requested", "Say why.", sign=True)
+    assert (asked["status"], asked["given"]) == ("pending", 0)
+    (kept,) = get_approval("sealed/tool", "1.0.0")["decisions"]
+    assert (kept["decision"], kept["signed"], kept["counts"]) == ("changes-requested", True, False)
     signed = provide_approval("sealed/tool", "1.0.0", sign=True)
     assert (signed["status"], signed["given"]) == ("published", 1)
+    rejected = provide_approval("sealed/tool", "2.0.0", "rejected", "no", sign=True)
+    assert (rejected["status"], rejected["given"]) == ("rejected", 0)
+    assert [(one["user"], one["decision"], one["signed"]) for one in rejected["decisions"]] == [
+        ("rita", "rejected", True)
+    ]

@@ -78,7 +78,7 @@ pub struct Wanted {
     pub digest: Option<Digest>,
     /// Why.
     pub comment: String,
-    /// The signature, of an approval that has one.
+    /// The signature, of a decision that has one.
     pub review: Option<CheckedReview>,
 }
 
@@ -125,15 +125,16 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
         stages: &[],
     };
     let change = standing.with(new.clone(), now);
-    // Whoever has approved without a signature may give one.
+    // Whoever has decided without a signature may give one.
     let signs_now = review.is_some() && mine.is_some_and(|mine| !mine.row.is_signed);
     let counts = change.counts || (signs_now && change.keeps);
     // What would count for nothing more is not said again; a role that was given anew is, where nobody waits for it.
     // What is to be changed may be said otherwise.
     let is_new = match (decision, mine) {
-        (Decision::Rejected, mine) => mine.is_none(),
+        // A rejection is for ever, and so is that it has no signature: that is said, and not passed over.
+        (Decision::Rejected, mine) => signs_now || mine.is_none(),
         (Decision::ChangesRequested, mine) => {
-            mine.is_none_or(|mine| mine.row.member != member || mine.row.comment != comment)
+            signs_now || mine.is_none_or(|mine| mine.row.member != member || mine.row.comment != comment)
         }
         (Decision::Approved, Some(_)) if wants => counts,
         (Decision::Approved, mine) => signs_now || mine.is_none_or(|mine| mine.row.member != member),
@@ -174,10 +175,20 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
                 stages: change.stages.clone(),
                 signature: mark.clone(),
             },
-            Decision::Rejected => Event::VersionRejected { skill, version: version.clone(), digest, member },
-            Decision::ChangesRequested => {
-                Event::VersionChangesRequested { skill, version: version.clone(), digest, member }
-            }
+            Decision::Rejected => Event::VersionRejected {
+                skill,
+                version: version.clone(),
+                digest,
+                member,
+                signature: mark.clone(),
+            },
+            Decision::ChangesRequested => Event::VersionChangesRequested {
+                skill,
+                version: version.clone(),
+                digest,
+                member,
+                signature: mark.clone(),
+            },
         };
         let index = tx.append(Some(user), event);
         let comment = match (&comment, mine) {

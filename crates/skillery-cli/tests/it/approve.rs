@@ -178,6 +178,58 @@ fn signing(server: &Server, admin: &Place, name: &str, role: &str) -> Place {
 }
 
 #[test]
+fn whatever_is_decided_may_be_signed() {
+    let server = Server::start();
+    let admin = server.place();
+    admin.run(["org", "create", "acme"]).ok();
+    let author = member(&server, &admin, "anna", "publisher");
+    let (rita, rob) =
+        (signing(&server, &admin, "rita", "reviewer"), member(&server, &admin, "rob", "reviewer"));
+    admin.write("policy.toml", "approvals = 1\nsigned_reviews = true\n");
+    admin.run(["org", "policy", "set", "acme", "--file", "policy.toml"]).ok();
+    author.write("skill.py", VALIDATOR);
+    author.run(["publish", "skill.py", "--id", ID, "--version", "1.0.0"]).ok();
+    let row = |user: &str| -> Vec<String> {
+        let shown = rita.run(["approve", "show", ID, "1.0.0"]).ok();
+        let line = shown.stdout.lines().find(|line| line.starts_with(user));
+        let line = line.unwrap_or_else(|| panic!("no row of {user} in\n{}", shown.stdout));
+        line.split_whitespace().take(4).map(str::to_owned).collect()
+    };
+
+    let ask = ["approve", "request-changes", ID, "1.0.0", "--comment", "name the limit"];
+    let signed = |command: &[&'static str]| -> Vec<&'static str> { [command, &["--sign"]].concat() };
+    let refused = rob.run(signed(&ask)).fails(2);
+    assert!(refused.stderr.contains("no key to sign with is known here"), "{}", refused.stderr);
+    rob.run(ask).ok();
+    let asked = rita.run(signed(&ask)).ok();
+    assert!(asked.stdout.contains("asked for changes of acme/email_validator 1.0.0"), "{}", asked.stdout);
+    assert_eq!(row("rob"), ["rob", "changes-requested", "no", "-"]);
+    assert_eq!(row("rita"), ["rita", "changes-requested", "no", "yes"]);
+
+    let reject = ["approve", "reject", ID, "1.0.0", "--reason", "sends addresses away"];
+    rita.run([&reject[..], &["--key", "id_test"]].concat()).fails(2);
+    let rejected = rita.run([&reject[..], &["--sign", "--key", "id_test"]].concat()).ok();
+    assert!(rejected.stdout.contains("rejected acme/email_validator 1.0.0"), "{}", rejected.stdout);
+    assert_eq!(row("rita"), ["rita", "rejected", "no", "yes"]);
+    let shown = rita.run(["approve", "show", ID, "1.0.0", "--json"]).ok().json();
+    let decided = shown["decisions"].as_array().unwrap();
+    let hers = decided.iter().find(|decision| decision["user"] == "rita").unwrap();
+    assert_eq!(hers["decision"], "rejected");
+    assert_eq!(hers["signed"], true);
+
+    // What was asked to be changed counts when it is approved after all, by the approval alone.
+    author.run(["publish", "skill.py", "--id", ID, "--version", "1.1.0"]).ok();
+    let ask = ["approve", "request-changes", ID, "1.1.0", "--comment", "name the limit"];
+    let waits = rita.run(signed(&ask)).ok();
+    assert!(waits.stdout.contains("open; 0 of 1, each a reviewer or above, signed"), "{}", waits.stdout);
+    rita.run(["approve", "accept", ID, "1.1.0", "--sign"]).ok();
+    let reader = server.place();
+    reader.run(["install", &format!("{ID}@1.1.0"), "--require", "approved"]).ok();
+    reader.run(["verify", "--require", "approved"]).ok();
+    admin.run(["log", "monitor"]).ok();
+}
+
+#[test]
 fn a_team_has_stages_groups_signed_reviews_and_a_way_around_them() {
     let says = |stdout: &str, lines: &[&str]| {
         for line in lines {

@@ -38,7 +38,7 @@ impl Client {
         self.json(page.add_to(call)).await
     }
 
-    /// `GET /skills/{id}/versions/{version}/reviews`: its signed approvals.
+    /// `GET /skills/{id}/versions/{version}/reviews`: its signed reviews.
     pub async fn signed_reviews(&self, id: &SkillId, version: &Version) -> Result<SignedReviewsResponse> {
         self.json(Call::of_version(Method::GET, id, version, &["reviews"])).await
     }

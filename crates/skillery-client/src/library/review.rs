@@ -4,7 +4,7 @@ use skillery_core::api::{ApprovalsResponse, DecisionRequest};
 use skillery_core::{Decision, Digest, SkillId, Version, VersionRequest, VersionStatus};
 
 use crate::client::Client;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::library::{InstallOptions, Library, blocking};
 use crate::require::Require;
 use crate::sign::sign_review;
@@ -19,7 +19,7 @@ pub struct Verdict<'a> {
     pub comment: &'a str,
     /// What the reviewer has looked at elsewhere; else it is [`Library::reviewed_digest`].
     pub digest: Option<Digest>,
-    /// Signs an approval.
+    /// Signs what is decided.
     pub signer: Option<&'a Signer>,
 }
 
@@ -34,9 +34,6 @@ impl Library {
     ) -> Result<ApprovalsResponse> {
         let Verdict { decision, comment, digest, signer } = verdict;
         client.need_token("deciding about a version")?;
-        if signer.is_some() && decision != Decision::Approved {
-            return Err(Error::invalid("the signature", "approvals are signed, and nothing else"));
-        }
         // Once for the status and for the policies, which a signature names.
         let standing = match (digest, signer) {
             (Some(_), None) => None,
@@ -50,7 +47,7 @@ impl Library {
         };
         let signature = match (signer, &standing) {
             (Some(signer), Some(standing)) => {
-                Some(sign_review(client, self.home(), signer, standing, digest).await?)
+                Some(sign_review(client, self.home(), signer, standing, digest, decision).await?)
             }
             _ => None,
         };

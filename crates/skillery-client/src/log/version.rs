@@ -364,8 +364,13 @@ mod tests {
             policies: approvals.clone(),
             approvals,
         };
-        let rejected =
-            || Event::VersionRejected { skill: id.clone(), version: version.clone(), digest, member: 2 };
+        let rejected = || Event::VersionRejected {
+            skill: id.clone(),
+            version: version.clone(),
+            digest,
+            member: 2,
+            signature: None,
+        };
         let other = Event::VersionReleased {
             skill: id.clone(),
             version: "1.1.0".parse().unwrap(),

@@ -100,12 +100,15 @@ pub struct ReviewSignature {
     pub signature: String,
 }
 
-/// A signed approval, with all that checks it.
+/// A signed review, with all that checks it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SignedReview {
-    /// The number of the log entry that has the approval.
+    /// The number of the log entry that has the decision.
     pub log_index: u64,
+    /// What was decided, as the statement says it. Approvals alone count for anything.
+    #[serde(default = "approved")]
+    pub decision: Decision,
     /// The statement and the signature.
     #[serde(flatten)]
     pub review: ReviewSignature,
@@ -115,12 +118,17 @@ pub struct SignedReview {
     pub mark: ReviewMark,
 }
 
-/// `GET /api/v1/skills/{id}/versions/{version}/reviews`: the signed approvals of a version.
+/// `GET /api/v1/skills/{id}/versions/{version}/reviews`: the signed reviews of a version: approvals, rejections and requests for changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SignedReviewsResponse {
     /// The oldest first.
     pub reviews: Vec<SignedReview>,
+}
+
+/// What is signed on registries that say nothing of it.
+fn approved() -> Decision {
+    Decision::Approved
 }
 
 /// How far a stage is.
@@ -182,7 +190,7 @@ pub struct DecisionRequest {
     /// Why, for members of the namespace. A rejection and a request for changes have one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub comment: String,
-    /// The reviewer's signature, of an approval. A policy may demand it.
+    /// The reviewer's signature, whose statement has the same decision as `verdict`. A policy may demand it of approvals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<ReviewSignature>,
 }

@@ -38,7 +38,6 @@ pub(super) struct Given {
 pub(super) struct Named<'a> {
     pub(super) groups: &'a [u64],
     pub(super) stages: &'a [StageMark],
-    pub(super) signature: &'a Option<ReviewMark>,
 }
 
 /// An entry by which a reviewer decides.
@@ -50,6 +49,8 @@ pub(super) struct Decided<'a> {
     pub(super) version: &'a Version,
     pub(super) digest: Digest,
     pub(super) member: u64,
+    /// Of whichever decision: whoever signs a rejection does so with a key of their own, too.
+    pub(super) signature: Option<&'a ReviewMark>,
     pub(super) decision: Decision,
     /// Of an approval, what it names.
     pub(super) approval: Option<Named<'a>>,
@@ -57,7 +58,8 @@ pub(super) struct Decided<'a> {
 
 impl Monitor {
     pub(super) fn decide(&mut self, decided: Decided<'_>, found: &mut Found) {
-        let Decided { index, time, actor, skill, version, digest, member, decision, approval } = decided;
+        let Decided { index, time, actor, skill, version, digest, member, signature, decision, approval } =
+            decided;
         let Some(user) = actor else {
             found.add(Rule::Right, "nobody is said to have decided it".to_owned());
             return;
@@ -74,7 +76,7 @@ impl Monitor {
             let groups = &named.groups[..named.groups.len().min(MAX_GROUPS_NAMED)];
             self.groups_by(groups, &namespace, user, found)
         });
-        if let Some(mark) = approval.as_ref().and_then(|named| named.signature.as_ref()) {
+        if let Some(mark) = signature {
             self.check_review_mark(user, mark, found);
         }
         let Some(known) = self.versions.get_mut(&version_key(skill, version)) else { return };
@@ -93,7 +95,7 @@ impl Monitor {
         if is_own {
             found.add(Rule::Approval, format!("`{user}` has published or signed it, and approves it"));
         }
-        let (user, is_signed, stages) = (user.to_owned(), named.signature.is_some(), named.stages.to_vec());
+        let (user, is_signed, stages) = (user.to_owned(), signature.is_some(), named.stages.to_vec());
         let given = Given { user, role, is_own, groups, has_hidden_groups, is_signed, at: time, stages };
         known.approvals.insert(index, given);
     }

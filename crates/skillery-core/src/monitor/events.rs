@@ -176,24 +176,25 @@ impl Monitor {
 
     /// A reviewer decided about a version.
     fn check_decided(&mut self, index: u64, entry: &Entry, found: &mut Found) {
-        let (skill, version, digest, member) = match &entry.event {
-            Event::VersionApproved { skill, version, digest, member, .. }
-            | Event::VersionRejected { skill, version, digest, member }
-            | Event::VersionChangesRequested { skill, version, digest, member } => {
-                (skill, version, *digest, *member)
+        let (skill, version, digest, member, signature) = match &entry.event {
+            Event::VersionApproved { skill, version, digest, member, signature, .. }
+            | Event::VersionRejected { skill, version, digest, member, signature }
+            | Event::VersionChangesRequested { skill, version, digest, member, signature } => {
+                (skill, version, *digest, *member, signature.as_ref())
             }
             _ => return,
         };
         self.change(skill, version, &entry.event, found);
         let (decision, approval) = match &entry.event {
-            Event::VersionApproved { groups, stages, signature, .. } => {
-                (Decision::Approved, Some(Named { groups, stages, signature }))
+            Event::VersionApproved { groups, stages, .. } => {
+                (Decision::Approved, Some(Named { groups, stages }))
             }
             Event::VersionRejected { .. } => (Decision::Rejected, None),
             _ => (Decision::ChangesRequested, None),
         };
         let (time, actor) = (entry.time, entry.actor.as_deref());
-        let decided = Decided { index, time, actor, skill, version, digest, member, decision, approval };
+        let decided =
+            Decided { index, time, actor, skill, version, digest, member, signature, decision, approval };
         self.decide(decided, found);
     }
 

@@ -308,12 +308,12 @@ fn approved(member: u64) -> Event {
 
 fn rejected(member: u64) -> Event {
     let (version, digest) = ("1.0.0".parse().unwrap(), Digest::of(b"1.0.0"));
-    Event::VersionRejected { skill: tool(), version, digest, member }
+    Event::VersionRejected { skill: tool(), version, digest, member, signature: None }
 }
 
 fn changes_requested(member: u64) -> Event {
     let (version, digest) = ("1.0.0".parse().unwrap(), Digest::of(b"1.0.0"));
-    Event::VersionChangesRequested { skill: tool(), version, digest, member }
+    Event::VersionChangesRequested { skill: tool(), version, digest, member, signature: None }
 }
 
 fn released(policies: &[u64], approvals: &[u64]) -> Event {

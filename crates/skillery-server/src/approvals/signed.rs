@@ -1,4 +1,4 @@
-//! Signed reviews: whether the signature of an approval is one over what is approved, by a key of the reviewer's own.
+//! Signed reviews: whether a signature is one over what is decided, about exactly this version, by a key of the reviewer's own.
 
 use skillery_core::api::{PolicyInForce, ReviewSignature};
 use skillery_core::sign::author::{AuthorSignature, SignatureKind, Trusted};
@@ -24,12 +24,13 @@ fn wrong(detail: impl ToString) -> Failure {
     Failure::new(ProblemCode::InvalidSignature, detail.to_string())
 }
 
-/// Checks what is presented with an approval, as far as that needs no transaction.
+/// Checks what is presented with a decision, as far as that needs no transaction. The statement says what was decided, so that
+/// what was signed for one decision stands for no other.
 pub async fn check(
     app: &App,
     presented: ReviewSignature,
-    id: &SkillId,
-    version: &Version,
+    (id, version): (&SkillId, &Version),
+    decision: Decision,
     digest: Option<Digest>,
 ) -> Result<Checked> {
     let statement = ReviewStatement::parse(&presented.statement)
@@ -37,10 +38,15 @@ pub async fn check(
     let is_it = statement.registry == app.log_key.verifier().name()
         && statement.skill.key() == id.key()
         && statement.version == *version
-        && statement.verdict == Decision::Approved
+        && statement.verdict == decision
         && digest.is_none_or(|digest| digest == statement.digest);
     if !is_it {
-        let detail = format!("it is no approval of {id} {version} in this registry, or of another digest");
+        let what = match decision {
+            Decision::Approved => "approval",
+            Decision::Rejected => "rejection",
+            Decision::ChangesRequested => "request for changes",
+        };
+        let detail = format!("it is no {what} of {id} {version} in this registry, or of another digest");
         return Err(Failure::new(ProblemCode::InvalidStatement, detail));
     }
     let signature = AuthorSignature::parse(SignatureKind::SshSig, &presented.signature).map_err(wrong)?;

@@ -223,15 +223,17 @@ const SHOWN: i64 = 256;
 /// A signed review, the number of the entry that has it, and the fingerprint of its key.
 pub type SignedRow = (i64, String, ReviewSignature);
 
-/// The signed reviews of a version, the oldest first.
+/// The signed reviews of a version, the oldest first. Of more than are shown, approvals are not pushed out by what else was signed:
+/// clients count them.
 pub async fn signed_reviews(
     executor: impl Executor<'_, Database = Any>,
     skill: &str,
     version: &Version,
 ) -> Result<Vec<SignedRow>> {
     let rows: Vec<(i64, String, String, String)> = sqlx::query_as(
-        "SELECT log_index, signing_key, statement, signature FROM signed_reviews \
-         WHERE skill = $1 AND version = $2 ORDER BY log_index DESC LIMIT $3",
+        "SELECT s.log_index, s.signing_key, s.statement, s.signature FROM signed_reviews s \
+         JOIN log l ON l.idx = s.log_index WHERE s.skill = $1 AND s.version = $2 \
+         ORDER BY CASE l.kind WHEN 'version.approved' THEN 0 ELSE 1 END, s.log_index DESC LIMIT $3",
     )
     .bind(skill.to_owned())
     .bind(version.to_string())
@@ -239,7 +241,9 @@ pub async fn signed_reviews(
     .fetch_all(executor)
     .await?;
     let row = |(index, key, statement, signature)| (index, key, ReviewSignature { statement, signature });
-    Ok(rows.into_iter().rev().map(row).collect())
+    let mut found: Vec<SignedRow> = rows.into_iter().map(row).collect();
+    found.sort_by_key(|(index, ..)| *index);
+    Ok(found)
 }
 
 /// What a user decides.

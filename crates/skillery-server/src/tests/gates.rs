@@ -3,6 +3,7 @@
 mod again;
 mod anew;
 mod passing;
+mod signed;
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -69,6 +70,21 @@ impl TestApp {
         self.get_as(token, &format!("{}/approvals", version_path(version))).await.is(200)
     }
 
+    /// What a review of this version says that is signed now.
+    async fn review_statement(&self, token: &str, version: &str, verdict: Decision) -> ReviewStatement {
+        let standing = self.standing(token, version).await;
+        let entries = standing["policies"].as_array().unwrap().iter().map(|entry| entry.as_u64().unwrap());
+        ReviewStatement {
+            digest: standing["digest"].as_str().unwrap().parse().unwrap(),
+            policies: entries.collect(),
+            registry: self.app.log_key.verifier().name().to_owned(),
+            skill: "acme/tool".parse().unwrap(),
+            r#type: REVIEW_TYPE.to_owned(),
+            verdict,
+            version: version.parse().unwrap(),
+        }
+    }
+
     async fn publish_it(&self, token: &str, version: &str, change: Value) -> Value {
         let answer = self.post("/api/v1/skills", token, with(skill("acme/tool", version), change)).await;
         assert!(matches!(answer.status.as_u16(), 201 | 202), "{answer:?}");
@@ -85,6 +101,13 @@ impl TestApp {
     async fn count(&self, kind: &str) -> usize {
         self.log().await.iter().filter(|entry| entry["event"]["kind"] == kind).count()
     }
+}
+
+/// A statement with a signature over it, as a decision has it.
+fn signed_by(key: &Signer, namespace: &str, statement: &ReviewStatement) -> Value {
+    let statement = statement.to_text().unwrap();
+    let signature = key.sign(namespace, statement.as_bytes());
+    json!({ "statement": statement, "signature": signature })
 }
 
 fn stages() -> Value {
@@ -170,7 +193,7 @@ async fn each_is_asked_in_turn_and_who_asks_for_changes_counts_for_no_stage() {
     let released = app.last("version.released").await;
     assert_eq!(released["event"]["approvals"].as_array().unwrap().len(), 4);
     let signature = json!({ "signature": { "statement": "x", "signature": "y" } });
-    app.post(&path, &rob, with(changes, signature)).await.fails(422, "invalid-field");
+    app.post(&path, &rob, with(changes, signature)).await.fails(422, "invalid-statement");
     app.get_as(&rita, "/api/v1/approvals?due=true&state=decided").await.fails(400, "invalid-parameter");
     app.audit().await;
 }
@@ -490,25 +513,10 @@ async fn a_policy_may_demand_signed_reviews() {
     let (key, other) = (Signer::of("laptop", 1), Signer::of("desk", 2));
     app.enrol(&rita, &key).await;
     app.enrol(&rob, &other).await;
-    let standing = app.standing(&rita, "1.0.0").await;
-    let statement = ReviewStatement {
-        digest: standing["digest"].as_str().unwrap().parse().unwrap(),
-        policies: standing["policies"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|entry| entry.as_u64().unwrap())
-            .collect(),
-        registry: app.app.log_key.verifier().name().to_owned(),
-        skill: "acme/tool".parse().unwrap(),
-        r#type: REVIEW_TYPE.to_owned(),
-        verdict: Decision::Approved,
-        version: "1.0.0".parse().unwrap(),
-    };
+    let statement = app.review_statement(&rita, "1.0.0", Decision::Approved).await;
     let signed = |signer: &Signer, namespace: &str, statement: &ReviewStatement| {
-        let statement = statement.to_text().unwrap();
-        let signature = signer.sign(namespace, statement.as_bytes());
-        json!({ "decision": "approved", "signature": { "statement": statement, "signature": signature } })
+        let signature = signed_by(signer, namespace, statement);
+        json!({ "decision": "approved", "signature": signature })
     };
     let path = format!("{}/approvals", version_path("1.0.0"));
     // Another key, another purpose, other bytes, other policies, another version.

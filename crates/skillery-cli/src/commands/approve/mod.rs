@@ -7,7 +7,7 @@ mod standing;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use skillery_client::{ApprovalFilter, Signer, Verdict};
+use skillery_client::{ApprovalFilter, Verdict};
 use skillery_core::api::{ApprovalState, ApprovalsResponse, PendingVersion};
 use skillery_core::{Decision, Digest, Namespace, SkillId, Version, VersionStatus};
 
@@ -166,17 +166,14 @@ hands out now, else those of --digest. Another bundle is refused.")]
         comment: String,
         #[command(flatten)]
         looked_at: LookedAt,
-        /// Sign the approval with the enrolled SSH key; a policy may demand it
-        #[arg(long)]
-        sign: bool,
-        /// The SSH key to sign with [default: the enrolled one]
-        #[arg(long, value_name = "FILE", requires = "sign")]
-        key: Option<PathBuf>,
+        #[command(flatten)]
+        signing: Signing,
     },
     /// Ask for changes of a version that waits: it waits on, and an approval that you gave counts no more
     #[command(after_help = "\
 Examples:
   skillery approve request-changes acme/email_validator 1.0.0 --comment 'name the limit'
+  skillery approve request-changes acme/email_validator 1.0.0 --comment 'name the limit' --sign
 
 What is changed is published as another version. Approving takes the request back. Whoever counts for a stage and is needed \
 for a later one asks for changes, and approves again when that is open.")]
@@ -188,11 +185,14 @@ for a later one asks for changes, and approves again when that is open.")]
         comment: String,
         #[command(flatten)]
         looked_at: LookedAt,
+        #[command(flatten)]
+        signing: Signing,
     },
     /// Reject a version that waits: it is never handed out, and another version has to be published
     #[command(after_help = "\
 Examples:
-  skillery approve reject acme/email_validator 1.0.0 --reason 'sends addresses away'")]
+  skillery approve reject acme/email_validator 1.0.0 --reason 'sends addresses away'
+  skillery approve reject acme/email_validator 1.0.0 --reason 'sends addresses away' --sign")]
     Reject {
         #[command(flatten)]
         which: Which,
@@ -201,6 +201,8 @@ Examples:
         reason: String,
         #[command(flatten)]
         looked_at: LookedAt,
+        #[command(flatten)]
+        signing: Signing,
     },
     /// Release a version that waits at once, without its approvals: for owners, and for everybody to see
     #[command(after_help = "\
@@ -235,6 +237,17 @@ struct LookedAt {
     digest: Option<Digest>,
 }
 
+#[derive(Debug, Args)]
+struct Signing {
+    /// Sign it with the enrolled SSH key; a policy may demand that of approvals
+    #[arg(long)]
+    sign: bool,
+
+    /// The SSH key to sign with [default: the enrolled one]
+    #[arg(long, value_name = "FILE", requires = "sign")]
+    key: Option<PathBuf>,
+}
+
 /// Runs it.
 pub(crate) async fn run(session: &Session, args: &ApproveArgs) -> CommandResult {
     match &args.command {
@@ -259,15 +272,14 @@ pub(crate) async fn run(session: &Session, args: &ApproveArgs) -> CommandResult 
         ApproveCommand::Resolve { which, thread, reopen } => {
             comment::resolve(session, which, thread, !reopen).await
         }
-        ApproveCommand::RequestChanges { which, comment, looked_at } => {
-            decide(session, which, Decision::ChangesRequested, comment, looked_at, None).await
+        ApproveCommand::RequestChanges { which, comment, looked_at, signing } => {
+            decide(session, which, Decision::ChangesRequested, comment, looked_at, signing).await
         }
-        ApproveCommand::Accept { which, comment, looked_at, sign, key } => {
-            let signer = sign.then(|| needed_signer(session, key.as_deref())).transpose()?;
-            decide(session, which, Decision::Approved, comment, looked_at, signer.as_ref()).await
+        ApproveCommand::Accept { which, comment, looked_at, signing } => {
+            decide(session, which, Decision::Approved, comment, looked_at, signing).await
         }
-        ApproveCommand::Reject { which, reason, looked_at } => {
-            decide(session, which, Decision::Rejected, reason, looked_at, None).await
+        ApproveCommand::Reject { which, reason, looked_at, signing } => {
+            decide(session, which, Decision::Rejected, reason, looked_at, signing).await
         }
         ApproveCommand::BreakGlass { which, reason } => {
             let standing = session.client()?.break_glass(&which.id, &which.version, reason).await?;
@@ -367,12 +379,13 @@ async fn decide(
     decision: Decision,
     comment: &str,
     looked_at: &LookedAt,
-    signer: Option<&Signer>,
+    signing: &Signing,
 ) -> CommandResult {
     let Which { id, version } = which;
+    let signer = signing.sign.then(|| needed_signer(session, signing.key.as_deref())).transpose()?;
     let client = session.client()?;
     let progress = Progress::spinner(&session.output, &format!("looking at {id} {version}"));
-    let verdict = Verdict { decision, comment, digest: looked_at.digest, signer };
+    let verdict = Verdict { decision, comment, digest: looked_at.digest, signer: signer.as_ref() };
     let approvals = session.library()?.decide(&client, id, version, verdict).await?;
     drop(progress);
     session.output.show(&approvals, |page| {
@@ -399,6 +412,7 @@ fn describe(page: &mut Page, approvals: &ApprovalsResponse) {
         left("REVIEWER"),
         left("DECIDED"),
         left("COUNTS"),
+        left("SIGNED"),
         left("WHEN"),
         right("LOG ENTRY"),
         left("COMMENT"),
@@ -409,6 +423,7 @@ fn describe(page: &mut Page, approvals: &ApprovalsResponse) {
             decision.user.as_str(),
             decision.decision.as_str(),
             if decision.counts { "yes" } else { "no" },
+            if decision.signed { "yes" } else { "-" },
             &moment(decision.decided_at),
             &decision.log_index.to_string(),
             comment,

@@ -107,7 +107,8 @@ fn approvals_of_others_and_of_these_bytes_are_told() {
 fn who_asks_for_changes_approves_no_more() {
     let changes = || {
         let (skill, version) = (TOOL.parse().unwrap(), "1.0.0".parse().unwrap());
-        Event::VersionChangesRequested { skill, version, digest: Digest::of(b"bundle"), member: 3 }
+        let digest = Digest::of(b"bundle");
+        Event::VersionChangesRequested { skill, version, digest, member: 3, signature: None }
     };
     let rita = || ("rita", approved("1.0.0", b"bundle"));
     let rob = || ("rob", approved("1.0.0", b"bundle"));
@@ -186,7 +187,8 @@ fn what_waits_or_was_rejected_is_not_approved() {
     let waits = told(vec![("anna", published(vec![5], "anna")), ("rita", approved("1.0.0", b"bundle"))]);
     assert!(waits.unwrap_err().ends_with("it waits for approval"));
     let (skill, version) = (TOOL.parse().unwrap(), "1.0.0".parse().unwrap());
-    let rejection = Event::VersionRejected { skill, version, digest: Digest::of(b"bundle"), member: 3 };
+    let digest = Digest::of(b"bundle");
+    let rejection = Event::VersionRejected { skill, version, digest, member: 3, signature: None };
     let rejected = told(vec![("anna", published(vec![5], "anna")), ("rita", rejection)]);
     assert!(rejected.unwrap_err().ends_with("it was rejected by entry 11"));
 }

@@ -1,6 +1,46 @@
 //! Who decides about what waits.
 
 use super::*;
+use crate::sign::review::ReviewMark;
+
+/// A decision that names a signature by the key of an entry.
+fn signed(mut event: Event, enrolled: u64) -> Event {
+    if let Event::VersionApproved { signature, .. }
+    | Event::VersionRejected { signature, .. }
+    | Event::VersionChangesRequested { signature, .. } = &mut event
+    {
+        let (statement, sha256) = (Digest::of(b"statement"), Digest::of(b"signature"));
+        *signature = Some(ReviewMark { key: "SHA256:k".into(), enrolled, statement, sha256 });
+    }
+    event
+}
+
+#[test]
+fn whatever_is_decided_is_signed_with_a_key_of_ones_own() {
+    for decision in [approved, changes_requested, rejected] {
+        let (mut log, policy, [rita, rob]) = governed();
+        let key = log.append("rita", enrolled("rita"));
+        log.append("pub", waiting(policy));
+        let mut other = Log { monitor: log.monitor.clone(), heads: log.heads.clone(), ..Log::default() };
+        other.append("rob", signed(decision(rob), key));
+        other.breaks(Rule::Signature);
+        log.append("rita", signed(decision(rita), key));
+        log.leaves_unjudged(0);
+    }
+}
+
+#[test]
+fn a_signed_request_for_changes_is_no_approval_and_takes_one_back() {
+    let (mut log, policy, [rita, rob]) = governed();
+    let key = log.append("rita", enrolled("rita"));
+    log.append("pub", waiting(policy));
+    let first = log.append("rita", signed(approved(rita), key));
+    let request = log.append("rita", signed(changes_requested(rita), key));
+    let second = log.append("rob", approved(rob));
+    assert_eq!(log.violations, []);
+    log.append("rob", released(&[policy], &[first, request, second]));
+    assert!(!log.violations.is_empty() && log.violations.iter().all(|found| found.rule == Rule::Approval));
+}
 
 #[test]
 fn who_asks_for_changes_approves_no_more() {

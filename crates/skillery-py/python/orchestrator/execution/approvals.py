@@ -94,7 +94,7 @@ def provide_approval(
         decision: ``approved``; ``changes-requested``, and it waits on; ``rejected``, and it is never handed out.
         comment: Why, for members of the namespace; needed for all but approving.
         digest: SHA-256 of the bundle that you have looked at elsewhere.
-        sign: Whether to sign the approval with the enrolled SSH key. A policy may demand that.
+        sign: Whether to sign the decision with the enrolled SSH key. A policy may demand that of approvals.
 
     Returns:
         How far the version is now: see :func:`get_approval`.

@@ -10,7 +10,7 @@ use skillery_core::api::{
     PolicyInForce, ReasonRequest, SignedReview, SignedReviewsResponse, StageStanding,
 };
 use skillery_core::id::key_contains;
-use skillery_core::sign::review::ReviewMark;
+use skillery_core::sign::review::{ReviewMark, ReviewStatement};
 use skillery_core::{
     Decision, Digest, Namespace, Problem, PublishPolicy, Role, Scope, SkillId, Version, VersionStatus,
 };
@@ -27,7 +27,7 @@ use crate::db::{approvals as table, gates, keys, review, versions};
 use crate::failure::Result;
 use crate::http::call::{Call, Page, invalid_parameter, json};
 use crate::skill;
-use crate::text::{invalid, said};
+use crate::text::said;
 
 /// Versions that wait where the caller may decide, the oldest first; or those that have been decided about, the last first.
 #[utoipa::path(
@@ -274,7 +274,7 @@ fn stages(standing: &Standing, policies: &[PolicyInForce]) -> Vec<StageStanding>
     told
 }
 
-/// The signed approvals of a version, with all that checks them: for whoever sees it.
+/// The signed reviews of a version, with all that checks them: for whoever sees it. `decision` says which of them are approvals.
 #[utoipa::path(
     get, path = "/api/v1/skills/{id}/versions/{version}/reviews", tag = "approvals",
     params(("id" = String, Path, description = "`org/name`"), ("version" = String, Path, description = "a semantic version")),
@@ -293,7 +293,9 @@ pub async fn reviews(call: &Call, id: &SkillId, version: &Version) -> Result<Res
             Entry::Occupied(found) => found.into_mut(),
             Entry::Vacant(place) => place.insert(keys::find(call.app.db.reader(), &fingerprint).await?),
         };
-        let Some(found) = found else { continue };
+        let (Some(found), Some(statement)) = (found, ReviewStatement::parse(&review.statement)) else {
+            continue;
+        };
         let mark = ReviewMark {
             key: fingerprint,
             enrolled: found.log_index,
@@ -301,7 +303,8 @@ pub async fn reviews(call: &Call, id: &SkillId, version: &Version) -> Result<Res
             sha256: Digest::of(review.signature.as_bytes()),
         };
         let log_index = u64::try_from(index).unwrap_or(0);
-        reviews.push(SignedReview { log_index, review, public_key: found.public_key.to_string(), mark });
+        let (decision, public_key) = (statement.verdict, found.public_key.to_string());
+        reviews.push(SignedReview { log_index, decision, review, public_key, mark });
     }
     json(StatusCode::OK, &SignedReviewsResponse { reviews })
 }
@@ -358,7 +361,7 @@ async fn newer(app: &App, caller: &Caller, id: &SkillId, row: &VersionRow) -> Re
 
 /// Approves a version, rejects one that waits, or asks for changes of it. What has all approvals that are demanded is released with the last of
 /// them. Deciding the same again changes nothing: `stages` says which of them an approval counts for, and whoever counts for one and is needed for a
-/// later one asks for changes first.
+/// later one asks for changes first. Any of them may be signed; the statement names the same decision.
 #[utoipa::path(
     post, path = "/api/v1/skills/{id}/versions/{version}/approvals", tag = "approvals", security(("token" = ["review"])),
     request_body = DecisionRequest,
@@ -399,10 +402,7 @@ pub async fn decided(
         }
     };
     let review = match signature {
-        Some(_) if decision != Decision::Approved => {
-            return Err(invalid("signature", "an approval is signed, and nothing else"));
-        }
-        Some(signature) => Some(check_review(app, signature, &skill.id, version, digest).await?),
+        Some(signature) => Some(check_review(app, signature, (&skill.id, version), decision, digest).await?),
         None => None,
     };
     let digest = digest.or_else(|| review.as_ref().map(|review| review.digest()));

@@ -5,20 +5,9 @@ use super::*;
 impl TestApp {
     /// An approval that is signed with this key.
     async fn sign(&self, token: &str, key: &Signer, version: &str) -> Answer {
-        let standing = self.standing(token, version).await;
-        let entries = standing["policies"].as_array().unwrap().iter().map(|entry| entry.as_u64().unwrap());
-        let statement = ReviewStatement {
-            digest: standing["digest"].as_str().unwrap().parse().unwrap(),
-            policies: entries.collect(),
-            registry: self.app.log_key.verifier().name().to_owned(),
-            skill: "acme/tool".parse().unwrap(),
-            r#type: REVIEW_TYPE.to_owned(),
-            verdict: Decision::Approved,
-            version: version.parse().unwrap(),
-        };
-        let statement = statement.to_text().unwrap();
-        let signature = key.sign(REVIEW_NAMESPACE, statement.as_bytes());
-        let body = json!({ "decision": "approved", "signature": { "statement": statement, "signature": signature } });
+        let statement = self.review_statement(token, version, Decision::Approved).await;
+        let signature = signed_by(key, REVIEW_NAMESPACE, &statement);
+        let body = json!({ "decision": "approved", "signature": signature });
         self.post(&format!("{}/approvals", version_path(version)), token, body).await
     }
 }

@@ -1,12 +1,17 @@
 //! Stages, groups, signed reviews, what passes, what is released by force, and what waits again.
 
-use skillery_core::Visibility;
+use std::path::Path;
+
 use skillery_core::approval::{
     AutoApproval, AutoMark, AutoReason, Fact, HeldFor, MAX_GROUPS_NAMED, Stage, StageMark,
 };
 use skillery_core::event::PublisherMatch;
+use skillery_core::sign::review::{REVIEW_TYPE, ReviewMark, ReviewStatement};
+use skillery_core::sign::sshsig::REVIEW_NAMESPACE;
+use skillery_core::{Decision, Visibility};
 
 use super::*;
+use crate::signer::Signer;
 
 const POLICY: u64 = 5;
 const GROUP: u64 = 6;
@@ -125,7 +130,8 @@ fn stages_have_their_own_people_in_order() {
     // Who asked for changes counts for no stage, though the release names the approval.
     let mut taken_back = in_two_stages(GROUP);
     let (skill, version) = (TOOL.parse().unwrap(), "1.0.0".parse().unwrap());
-    let changes = Event::VersionChangesRequested { skill, version, digest: Digest::of(b"bundle"), member: 3 };
+    let digest = Digest::of(b"bundle");
+    let changes = Event::VersionChangesRequested { skill, version, digest, member: 3, signature: None };
     taken_back.insert(3, ("rita", changes));
     let found = counted(taken_back, vec![(POLICY, staged()), (GROUP, group("acme", &["rob"]))], &[], false);
     assert!(found.unwrap_err().contains("the stage `security`"));
@@ -148,6 +154,52 @@ fn only_signed_reviews_count_where_they_are_demanded() {
     }
     let good = counted(events(), vec![(POLICY, policy())], &[11, 12], false);
     assert_eq!(good.map(|view| view.log_indexes), Ok(vec![11, 12]));
+}
+
+/// Whether an approval of `rita`'s counts as signed that names her signature over a statement with this verdict.
+fn is_signed_by(verdict: Decision) -> bool {
+    let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("../skillery-core/tests/fixtures/sign/ssh");
+    let signer = Signer::open(&keys.join("ed25519.key")).unwrap();
+    let statement = ReviewStatement {
+        digest: Digest::of(b"bundle"),
+        policies: vec![POLICY],
+        registry: "registry.example.com".to_owned(),
+        skill: TOOL.parse().unwrap(),
+        r#type: REVIEW_TYPE.to_owned(),
+        verdict,
+        version: "1.0.0".parse().unwrap(),
+    };
+    let statement = statement.to_text().unwrap();
+    let text = signer.sign(REVIEW_NAMESPACE, statement.as_bytes()).unwrap();
+    let key = signer.public_key().fingerprint();
+    let mark = ReviewMark {
+        key: key.clone(),
+        enrolled: 6,
+        statement: Digest::of(statement.as_bytes()),
+        sha256: Digest::of(text.as_bytes()),
+    };
+    let public_key = signer.public_key().to_string();
+    let review = KeptReview { log_index: 11, statement, signature: text, public_key };
+    let mut approval = approved_by(3, &[]);
+    if let Event::VersionApproved { signature, .. } = &mut approval {
+        *signature = Some(mark);
+    }
+    let events = vec![("anna", published(vec![POLICY], "anna")), ("rita", approval)];
+    let history = history([events, vec![("rita", released_by(&[11]))]].concat());
+    let enrolled = Event::KeyEnrolled { key, user: Some("rita".to_owned()), org: None };
+    let grounds = Grounds::from([(6, Entry::new(Time::from_micros(0), None, None, enrolled))]);
+    with_offered(|offered| {
+        let story = story(offered, &history).unwrap();
+        let marked = story.all().find(|marked| marked.index == 11).unwrap();
+        check_review(offered, "registry.example.com", &review, marked, &grounds)
+    })
+}
+
+#[test]
+fn a_signed_rejection_is_no_signature_of_an_approval() {
+    assert!(is_signed_by(Decision::Approved));
+    assert!(!is_signed_by(Decision::Rejected));
+    assert!(!is_signed_by(Decision::ChangesRequested));
 }
 
 #[test]
