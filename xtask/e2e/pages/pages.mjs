@@ -18,6 +18,7 @@ export const PAGES = [
   { name: "home", path: "/", has: "Skills for agents" },
   { name: "search", path: "/search", has: "All skills" },
   { name: "search-filtered", path: "/search?q=tool&tags=pdf&sort=name&min_rating=3", has: "remove" },
+  { name: "search-publisher", path: "/search?publisher=ada", has: "published by ada" },
   { name: "search-nothing", path: "/search?q=zzzzzz", has: "Nothing was found" },
   { name: "search-deep", path: "/search?offset=40", has: "Previous" },
   { name: "trending", path: "/trending", has: "What was installed most" },

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::{BufMut, BytesMut};
 use skillery_core::api::{FacetCount, FacetsResponse, SearchResponse};
+use skillery_core::limits::MAX_SEGMENT_LENGTH;
 use skillery_core::{Limits, Namespace, Problem, Sort};
 
 use crate::app::App;
@@ -32,7 +33,7 @@ use crate::skill;
     ),
 )]
 pub async fn search(call: &Call) -> Result<Response> {
-    let query = asked(call).await?;
+    let query = query(call).await?;
     // What was acknowledged before this search started is found by it.
     call.app.search.wait_for(call.app.db.size()).await?;
     let found = call.app.search.find(&query).await?;
@@ -67,7 +68,7 @@ pub async fn search(call: &Call) -> Result<Response> {
     ),
 )]
 pub async fn facets(call: &Call) -> Result<Response> {
-    let query = asked(call).await?;
+    let query = query(call).await?;
     let counted = count(&call.app, &query, &[Facet::Tag, Facet::Namespace], query.limit).await?;
     let told = |counts: Vec<Counted>| -> Vec<FacetCount> {
         counts.into_iter().map(|(name, count)| FacetCount { name, count: count as u64 }).collect()
@@ -108,18 +109,6 @@ pub async fn count(app: &App, query: &SearchQuery, kinds: &[Facet], most: usize)
     Ok(facets)
 }
 
-/// What a call of the API asks for.
-async fn asked(call: &Call) -> Result<SearchQuery> {
-    let query = query(call)?;
-    match call.parameter("publisher") {
-        Some(name) => {
-            let user = accounts::user_by_name(call.app.db.reader(), &name).await?;
-            Ok(published_by(user.as_ref(), query))
-        }
-        None => Ok(query),
-    }
-}
-
 /// The query, of skills alone whose latest version this user has published; of none where there is no such user.
 pub fn published_by(user: Option<&UserRow>, query: SearchQuery) -> SearchQuery {
     // The id of nobody is empty, and nobody has published anything.
@@ -133,8 +122,8 @@ pub fn fit_together<'tag>(limits: &Limits, tags: impl Iterator<Item = &'tag Stri
     count <= limits.tags && length <= limits.tag_length.max(2 * limits.query_length)
 }
 
-/// What a call asks for, of whatever publisher.
-pub fn query(call: &Call) -> Result<SearchQuery> {
+/// What a call asks for.
+pub async fn query(call: &Call) -> Result<SearchQuery> {
     let words = call.parameter("q").unwrap_or_default();
     let longest = call.app.settings.limits.query_length;
     if words.chars().count() > longest {
@@ -161,13 +150,26 @@ pub fn query(call: &Call) -> Result<SearchQuery> {
     if min_rating.is_some_and(|least| !(0.0..=5.0).contains(&least)) {
         return Err(invalid_parameter("min_rating", "it must be a number from 0 to 5"));
     }
+    let publisher = call.parameter("publisher");
+    // Nobody has a longer name, and each link of a page of results has it.
+    if publisher.as_ref().is_some_and(|name| name.len() > MAX_SEGMENT_LENGTH) {
+        let detail = format!("the name of a user has at most {MAX_SEGMENT_LENGTH} characters");
+        return Err(invalid_parameter("publisher", &detail));
+    }
     let page = call.page()?;
     let sort = call.parsed::<Sort>("sort")?.unwrap_or_else(|| Sort::usual(&words));
-    Ok(SearchQuery {
+    let query = SearchQuery {
         tags,
         namespace: call.parsed::<Namespace>("org")?,
         min_rating,
         words,
         ..SearchQuery::all(&call.app, &call.caller, sort, page.limit, page.offset)
-    })
+    };
+    match publisher {
+        Some(name) => {
+            let user = accounts::user_by_name(call.app.db.reader(), &name).await?;
+            Ok(published_by(user.as_ref(), query))
+        }
+        None => Ok(query),
+    }
 }

@@ -159,7 +159,7 @@ async fn changed(call: &Call, row: &SkillRow) -> Result<HashMap<Version, Time>> 
 /// The skills of a namespace and of those below it, the last published first.
 pub async fn of_namespace(call: &Call, namespace: &Namespace) -> Result<Response> {
     let base = call.base()?;
-    let mut query = search_api::query(call)?;
+    let mut query = search_api::query(call).await?;
     query.namespace = Some(namespace.clone());
     query.sort = Sort::Updated;
     let address = format!("{base}/{namespace}/feed");
@@ -170,7 +170,7 @@ pub async fn of_namespace(call: &Call, namespace: &Namespace) -> Result<Response
 /// What a search finds, the last published first where it names no other order.
 pub async fn of_query(call: &Call) -> Result<Response> {
     let base = call.base()?;
-    let mut query = search_api::query(call)?;
+    let mut query = search_api::query(call).await?;
     if call.parameter("sort").is_none() {
         query.sort = Sort::Updated;
     }
@@ -179,9 +179,10 @@ pub async fn of_query(call: &Call) -> Result<Response> {
         |pair: &&str| !["", "offset", "limit", "notice"].contains(&pair.split('=').next().unwrap_or(""));
     let kept: Vec<&str> = pairs.filter(is_search).collect();
     let asked = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
+    let by = call.parameter("publisher").map_or_else(String::new, |name| format!(" published by {name}"));
     let title = match query.words.trim() {
-        "" => "Skills".to_owned(),
-        words => format!("Skills: {words}"),
+        "" => format!("Skills{by}"),
+        words => format!("Skills{by}: {words}"),
     };
     let (address, page) = (format!("{base}{SEARCH_FEED}{asked}"), format!("{base}/search{asked}"));
     of_search(call, query, false, address, page, title).await

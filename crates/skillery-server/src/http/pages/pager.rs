@@ -15,6 +15,8 @@ pub struct Pager {
     pub next: Option<String>,
     /// Whether the one before is the first page, wherever the one that ends here began.
     pub is_back_to_first: bool,
+    /// Whether there are rows behind those that any page lists.
+    pub is_cut: bool,
 }
 
 /// A list at an address.
@@ -49,21 +51,24 @@ impl<'list> Pages<'list> {
     /// By how many rows are before a page, of so many in all.
     pub fn by_offset(&self, rows: Page, total: u64) -> Pager {
         let previous = (rows.offset > 0).then(|| rows.offset.saturating_sub(rows.limit));
-        let next = self.behind(rows.offset.saturating_add(rows.limit), total);
-        self.at("offset", rows.limit, previous, next)
+        let next = next(rows.offset.saturating_add(rows.limit), total);
+        self.to(rows.limit, previous, next)
     }
 
     /// The same of a page that ends at this row, where there was no room for more: the one behind begins there. The way back leads to
     /// the first page, as nobody knows where the one before began.
     pub fn ending_at(&self, end: usize, rows: Page, total: u64) -> Pager {
         let first = (rows.offset > 0).then_some(0);
-        let pager = self.at("offset", rows.limit, first, self.behind(end, total));
+        let pager = self.to(rows.limit, first, next(end, total));
         Pager { is_back_to_first: pager.previous.is_some(), ..pager }
     }
 
-    /// Where the page behind one that ends at this row begins, of so many rows in all.
-    fn behind(&self, end: usize, total: u64) -> Option<usize> {
-        ((end as u64) < total && end <= self.most).then_some(end)
+    /// By how many rows are before both pages. Where the one behind is further than is gone, the list ends without having told all.
+    fn to(&self, limit: usize, previous: Option<usize>, next: Option<usize>) -> Pager {
+        let near = next.filter(|next| *next <= self.most);
+        // A page without rows leads nowhere.
+        let is_cut = limit > 0 && next != near;
+        Pager { is_cut, ..self.at("offset", limit, previous, near) }
     }
 
     /// By what stands under this name in the address: a number to go on from, an entry to go on before.
@@ -85,7 +90,7 @@ impl<'list> Pages<'list> {
             place::address(self.path, self.query.iter().copied().chain(own))
         };
         let (previous, next) = (place(previous).map(address), place(next).map(address));
-        Pager { previous, next, is_back_to_first: false }
+        Pager { previous, next, ..Pager::default() }
     }
 }
 
@@ -94,6 +99,11 @@ impl Pager {
     pub fn of(app: &App, path: &str, query: &[(&str, &str)], rows: Page, total: u64) -> Self {
         Pages::of(app, path, query).by_offset(rows, total)
     }
+}
+
+/// Where the page behind one that ends at this row begins, of so many rows in all.
+fn next(end: usize, total: u64) -> Option<usize> {
+    ((end as u64) < total).then_some(end)
 }
 
 /// The first page.
@@ -176,8 +186,7 @@ impl Fit {
 
     /// The way to the pages before and behind of this list, of so many rows at most.
     pub fn pager(&self, pages: &Pages<'_>, limit: usize) -> Pager {
-        let next = self.next.filter(|next| *next <= pages.most);
-        pages.at("offset", limit, self.previous, next)
+        pages.to(limit, self.previous, self.next)
     }
 }
 
@@ -201,12 +210,16 @@ mod tests {
         // Nobody goes in a circle, and nobody further than is answered.
         assert_eq!(told((0, 3), 20), both("", ""));
         assert_eq!(told((20, 100), 500).1, "");
+        let is_cut = |limit, offset, total| pages.by_offset(Page { limit, offset }, total).is_cut;
+        assert_eq!([is_cut(20, 100, 500), is_cut(20, 100, 121), is_cut(20, 81, 102)], [true; 3]);
+        assert_eq!([is_cut(20, 100, 120), is_cut(20, 80, 500), is_cut(0, 100, 500)], [false; 3]);
         // There was no room for more rows, and the page before may have had none, either.
         let cut = |end, total| pages.ending_at(end, Page { limit: 20, offset: 40 }, total);
         let first = Some("/a?q=x+y".to_owned());
         let next = Some("/a?q=x+y&offset=43".to_owned());
-        assert_eq!(cut(43, 44), Pager { previous: first, next, is_back_to_first: true });
+        assert_eq!(cut(43, 44), Pager { previous: first, next, is_back_to_first: true, is_cut: false });
         assert_eq!([cut(43, 43).next, cut(101, 500).next], [None, None]);
+        assert_eq!([cut(43, 43).is_cut, cut(101, 500).is_cut], [false, true]);
         let begin = pages.ending_at(3, Page { limit: 20, offset: 0 }, 3);
         assert_eq!(begin, Pager::default());
         let cursor = Pages { path: "/log", query: &[], usual: 50, most: 100 }.at("before", 50, None, Some(7));

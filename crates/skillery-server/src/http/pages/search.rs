@@ -59,6 +59,8 @@ struct SearchPage {
     /// How many of them there is room to take away for.
     removable: usize,
     namespace: String,
+    /// The name of the user who is to have published the newest versions, as it was asked for.
+    publisher: String,
     min_rating: String,
     sort: &'static str,
     total: usize,
@@ -69,9 +71,19 @@ struct SearchPage {
     namespaces: Vec<Counted>,
 }
 
+/// What a search is narrowed down by, as it stands in an address; what is empty leaves nothing out.
+#[derive(Clone, Copy)]
+struct Filters<'page> {
+    tags: &'page str,
+    namespace: &'page str,
+    publisher: &'page str,
+    min_rating: &'page str,
+}
+
 impl SearchPage {
     fn has_filters(&self) -> bool {
-        !self.tags.is_empty() || !self.namespace.is_empty() || !self.min_rating.is_empty()
+        let filters = [&self.namespace, &self.publisher, &self.min_rating];
+        !self.tags.is_empty() || filters.iter().any(|filter| !filter.is_empty())
     }
 
     /// Whether it is a search for this tag.
@@ -92,9 +104,12 @@ impl SearchPage {
         let tags = self.tags.iter().map(|tag| 1 + show::weight(tag)).sum::<usize>();
         // The words are in two titles, two fields and the heading, and encoded in a link.
         let texts = 5 * show::weight(&self.query) + 3 * self.query.len() + tags + 2 * self.namespace.len();
-        // The pages before and behind, else both links to the feed, and those without the namespace and the rating, too.
-        let (links, lists) = if self.is_heavy { (2, 0) } else { (6, 3 * ROOM_BESIDE) };
-        texts + links * (LINK + address) + lists
+        // A field has the publisher, and a link to take it away.
+        let publisher = 2 * (LINK + show::weight(&self.publisher));
+        // The pages before and behind, else both links to the feed, and those without the namespace, the publisher and the rating,
+        // too.
+        let (links, lists) = if self.is_heavy { (2, 0) } else { (7, 3 * ROOM_BESIDE) };
+        texts + publisher + links * (LINK + address) + lists
     }
 
     fn last(&self) -> usize {
@@ -108,40 +123,49 @@ impl SearchPage {
             Some(place) => drop(tags.remove(place)),
             None => tags.push(tag),
         }
-        self.address(&tags, &self.namespace)
+        let tags = tags.join(",");
+        self.address(self.filters(&tags))
     }
 
     fn within(&self, namespace: &str) -> String {
-        let tags: Vec<&str> = self.tags.iter().map(String::as_str).collect();
-        self.address(&tags, namespace)
+        let tags = self.tags.join(",");
+        self.address(Filters { namespace, ..self.filters(&tags) })
     }
 
     fn without_namespace(&self) -> String {
         self.within("")
     }
 
+    fn without_publisher(&self) -> String {
+        let tags = self.tags.join(",");
+        self.address(Filters { publisher: "", ..self.filters(&tags) })
+    }
+
     fn without_rating(&self) -> String {
-        let tags: Vec<&str> = self.tags.iter().map(String::as_str).collect();
-        self.with_rating(&tags, &self.namespace, "")
+        let tags = self.tags.join(",");
+        self.address(Filters { min_rating: "", ..self.filters(&tags) })
     }
 
-    fn address(&self, tags: &[&str], namespace: &str) -> String {
-        self.with_rating(tags, namespace, &self.min_rating)
+    /// What it is narrowed down by, with these tags in place of its own.
+    fn filters<'page>(&'page self, tags: &'page str) -> Filters<'page> {
+        Filters { tags, namespace: &self.namespace, publisher: &self.publisher, min_rating: &self.min_rating }
     }
 
-    fn with_rating(&self, tags: &[&str], namespace: &str, min_rating: &str) -> String {
-        let tags = tags.join(",");
-        place::address(SEARCH, self.pairs(&tags, namespace, min_rating))
+    fn address(&self, filters: Filters<'_>) -> String {
+        place::address(SEARCH, self.pairs(filters))
     }
 
-    fn pairs<'pair>(
-        &'pair self,
-        tags: &'pair str,
-        namespace: &'pair str,
-        min_rating: &'pair str,
-    ) -> [(&'pair str, &'pair str); 5] {
+    fn pairs<'page>(&'page self, filters: Filters<'page>) -> [(&'page str, &'page str); 6] {
         let sort = if self.sort == Sort::usual(&self.query).as_str() { "" } else { self.sort };
-        [("q", &self.query), ("tags", tags), ("org", namespace), ("min_rating", min_rating), ("sort", sort)]
+        let Filters { tags, namespace, publisher, min_rating } = filters;
+        [
+            ("q", &self.query),
+            ("tags", tags),
+            ("org", namespace),
+            ("publisher", publisher),
+            ("min_rating", min_rating),
+            ("sort", sort),
+        ]
     }
 }
 
@@ -160,7 +184,7 @@ fn weight(record: &Record) -> usize {
 
 /// What was found, and how to find less or more.
 pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
-    let mut query = api::query(call)?;
+    let mut query = api::query(call).await?;
     let rows = Page { limit: query.limit.min(ROWS), offset: query.offset };
     let known = with_before(rows);
     (query.limit, query.offset) = (known.limit, known.offset);
@@ -188,6 +212,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         is_heavy: false,
         removable: 0,
         namespace: query.namespace.as_ref().map_or_else(String::new, ToString::to_string),
+        publisher: call.parameter("publisher").unwrap_or_default(),
         // As short as it can be said, however it was written.
         min_rating: query
             .min_rating
@@ -227,7 +252,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         LINK + show::weight(&page_.toggled(tag)) + show::weight(tag)
     });
     let tags = page_.tags.join(",");
-    let pairs = page_.pairs(&tags, &page_.namespace, &page_.min_rating);
+    let pairs = page_.pairs(page_.filters(&tags));
     let room = said::ROOM.saturating_sub(page_.weight(address));
     let fit = Fit::of_part((&page_.records, known, page_.total as u64), rows, room, weight);
     let pager = fit.pager(&Pages::of(&call.app, SEARCH, &pairs).at_most(ROWS), rows.limit);
@@ -246,7 +271,7 @@ struct Suggestion {
 
 /// Skills whose id, tags or description begin with what is typed.
 pub async fn suggest(call: &Call) -> Result<Response> {
-    let mut query = api::query(call)?;
+    let mut query = api::query(call).await?;
     query.limit = SUGGESTIONS;
     query.offset = 0;
     let suggestions: Vec<Suggestion> = records(call, &call.app.search.find(&query).await?)

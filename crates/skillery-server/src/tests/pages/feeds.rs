@@ -141,6 +141,28 @@ async fn a_feed_of_a_search_is_not_that_of_a_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_feed_of_a_publisher_has_no_skills_of_others() {
+    let app = TestApp::new().await;
+    app.publish("acme/others", "1.0.0").await;
+    let ada = app.publisher("ada").await;
+    app.post("/api/v1/skills", &ada, skill("acme/hers", "1.0.0")).await.is(201);
+    let mut secret = skill("acme/secret", "1.0.0");
+    secret["visibility"] = json!("private");
+    app.post("/api/v1/skills", &ada, secret).await.is(201);
+    let titles = async |browser: &mut Browser<'_>, name: &str| {
+        let body = text(&browser.get(&format!("/search/feed?publisher={name}")).await);
+        let feed = Document::parse(&body).unwrap();
+        let id = format!("http://127.0.0.1:8700/search/feed?publisher={name}");
+        assert_eq!(texts(&feed, "id")[0], id, "{body}");
+        texts(&feed, "title").into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut browser = Browser::new(&app);
+    assert_eq!(titles(&mut browser, "ada").await, ["Skills published by ada", "acme/hers 1.0.0"]);
+    assert_eq!(titles(&mut browser, "nobody").await, ["Skills published by nobody"]);
+    assert_eq!(titles(&mut Browser::signed_in(&app, &ada).await, "ada").await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn badges_are_pictures_of_facts() {
     let app = TestApp::new().await;
     let mut body = skill("acme/tool", "1.0.0");

@@ -325,6 +325,90 @@ async fn a_large_diff_comes_in_pages_and_loses_nothing() {
     }
 }
 
+/// What a browser sends of a control of this name: what is typed in a field; of a menu what is selected, else its first choice.
+fn sent(page: &str, name: &str) -> String {
+    let (_, rest) = page.split_once(&format!(" id=\"{name}\" name=\"{name}\"")).unwrap();
+    let (tag, rest) = rest.split_once('>').unwrap();
+    let value = |text: &str| {
+        let (_, value) = text.split_once("value=\"").unwrap();
+        value.split_once('"').unwrap().0.to_owned()
+    };
+    if tag.contains("value=") {
+        return value(tag);
+    }
+    let (menu, _) = rest.split_once("</select>").unwrap();
+    value(menu.split("<option ").find(|option| option.contains("\" selected>")).unwrap_or(menu))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_two_of_very_many_versions_are_compared_by_the_form() {
+    let app = TestApp::new().await;
+    for id in ["acme/tool", "acme/long"] {
+        app.send_folder(ADMIN, &asked(id, "1.0.0"), first()).await.is(201);
+    }
+    let more = async |id: &str, numbers: (u32, u32), end: &str| {
+        let columns = "skill, status, digest, size, code_hash, description, tags, author, license, files, words, publisher, \
+            created_at, log_position";
+        let (from, to) = numbers;
+        app.tamper(format!(
+            "INSERT INTO versions (version, {columns}) \
+             WITH RECURSIVE n (i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM n WHERE i < {to}) \
+             SELECT '1.0.' || n.i || '{end}', {columns} FROM versions, n WHERE skill = '{id}' AND version = '1.0.0'"
+        ))
+        .await;
+    };
+    let mut browser = Browser::new(&app);
+    let diff = |version: &str| format!("/acme/tool/versions/{version}/diff");
+    // The form, sent as it comes, leads to what is shown, whichever versions these are.
+    let compared = async |browser: &mut Browser<'_>, versions: [&str; 3]| {
+        let mut last = String::new();
+        for from in versions.into_iter().chain(["none"]) {
+            for to in versions {
+                last = browser.page(&format!("{}?from={from}", diff(to))).await;
+                let chosen = (sent(&last, "from"), sent(&last, "to"));
+                assert_eq!(chosen, (from.to_owned(), to.to_owned()), "{last}");
+            }
+        }
+        last
+    };
+    more("acme/tool", (1, 199), "").await;
+    let page = compared(&mut browser, ["1.0.199", "1.0.100", "1.0.0"]).await;
+    assert_eq!(page.matches("<option value=\"1.0.").count(), 2 * 200, "{page}");
+    assert!(!page.contains(" highest of "), "{page}");
+    more("acme/tool", (200, 999), "").await;
+    let page = compared(&mut browser, ["1.0.999", "1.0.500", "1.0.0"]).await;
+    assert_eq!(page.matches("<option value=\"1.0.").count(), 200, "{page}");
+    for part in [
+        "The 200 highest of 1\u{202f}000 versions are suggested; any other is compared when it is typed.",
+        "<option value=\"1.0.999\">",
+        "<option value=\"1.0.800\">",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("<option value=\"1.0.799\""), "{page}");
+    // What nothing was published before is compared with nothing.
+    let page = browser.page(&diff("1.0.0")).await;
+    assert_eq!((sent(&page, "from"), sent(&page, "to")), ("none".to_owned(), "1.0.0".to_owned()), "{page}");
+    // Others are typed, and what there is none of is told.
+    let answer = browser.get(&format!("{}?from=1.0.3&to=1.0.4", diff("1.0.999"))).await;
+    assert_eq!(location(&answer), "/acme/tool/versions/1.0.4/diff?from=1.0.3");
+    let answer = browser.get(&format!("{}?from=1.0.3&to=7.7.7", diff("1.0.999"))).await;
+    assert_eq!(location(&answer), "/acme/tool/versions/7.7.7/diff?from=1.0.3");
+    for path in [location(&answer), format!("{}?from=7.7.7&to=1.0.999", diff("1.0.999"))] {
+        let missing = browser.get(&path).await;
+        assert_eq!(missing.status, 404, "{path}");
+        assert!(text(&missing).contains("has no version 7.7.7"), "{}", text(&missing));
+    }
+    for typed in ["from=latest&to=1.0.999", "from=1.0.3&to=latest"] {
+        assert_eq!(browser.get(&format!("{}?{typed}", diff("1.0.999"))).await.status, 400, "{typed}");
+    }
+    // Long ones have room in no menu, and not all are suggested.
+    more("acme/long", (1, 150), &format!("-{}", "v".repeat(115))).await;
+    let page = browser.page("/acme/long/versions/1.0.0/diff?from=none").await;
+    assert_eq!((sent(&page, "from"), sent(&page, "to")), ("none".to_owned(), "1.0.0".to_owned()), "{page}");
+    assert!(page.contains(" highest of 151 versions are suggested"), "{page}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn findings_are_told_in_words_and_where_they_are() {
     let app = TestApp::new().await;

@@ -96,6 +96,97 @@ async fn a_search_keeps_its_filters_from_page_to_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_search_can_be_for_the_skills_of_one_publisher() {
+    let app = TestApp::new().await;
+    app.publish("acme/others", "1.0.0").await;
+    let (ada, zelda) = (app.publisher("ada").await, app.publisher("zelda").await);
+    for number in 0..23 {
+        app.post("/api/v1/skills", &ada, skill(&format!("acme/hers-{number:02}"), "1.0.0")).await.is(201);
+    }
+    for (token, id) in [(&ada, "acme/secret"), (&zelda, "acme/hush")] {
+        let mut body = skill(id, "1.0.0");
+        body["visibility"] = json!("private");
+        app.post("/api/v1/skills", token, body).await.is(201);
+    }
+    let mut browser = Browser::new(&app);
+    let page = browser.page("/search?q=texts&publisher=ada&sort=name").await;
+    for part in [
+        "23 skills, 1 to 20 shown",
+        "name=\"publisher\" value=\"ada\"",
+        // It can be taken away, and all other links keep it.
+        "href=\"/search?q=texts&#38;sort=name\">published by ada <",
+        "rel=\"next\" href=\"/search?q=texts&#38;publisher=ada&#38;sort=name&#38;offset=20\"",
+        "href=\"/search?q=texts&#38;org=acme&#38;publisher=ada&#38;sort=name\">acme</a> <span class=\"dim\">23</span>",
+        "href=\"/search?q=texts&#38;tags=email&#38;publisher=ada&#38;sort=name\">email <span class=\"dim\">23</span>",
+        "href=\"/search/feed?q=texts&#38;publisher=ada&#38;sort=name\">Feed of this search",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("acme/others") && !page.contains("acme/secret"), "{page}");
+    let narrow = browser.page("/search?publisher=ada&org=acme&tags=email&min_rating=0").await;
+    for part in [
+        "href=\"/search?tags=email&#38;publisher=ada&#38;min_rating=0\">in acme <",
+        "href=\"/search?tags=email&#38;org=acme&#38;min_rating=0\">published by ada <",
+        "href=\"/search?org=acme&#38;publisher=ada&#38;min_rating=0\">email <",
+        "href=\"/search?tags=email&#38;org=acme&#38;publisher=ada\">0 stars or more <",
+    ] {
+        assert!(narrow.contains(part), "{part}: {narrow}");
+    }
+    let second = browser.page("/search?q=texts&publisher=ada&sort=name&offset=20").await;
+    assert!(second.contains("23 skills, 21 to 23 shown") && second.contains("acme/hers-22"), "{second}");
+    let others = browser.page("/search?publisher=admin").await;
+    assert!(others.contains(">1 skill<") && others.contains("href=\"/acme/others\""), "{others}");
+    // Each finds what is hidden from others, and of whom there is nothing to see is like nobody.
+    let hers = Browser::signed_in(&app, &ada).await.page("/search?publisher=ada&q=secret").await;
+    assert!(hers.contains(">1 skill<") && hers.contains("href=\"/acme/secret\""), "{hers}");
+    let hidden = browser.page("/search?publisher=zelda").await;
+    for part in ["Nothing was found", "published by zelda <", "Search without filters"] {
+        assert!(hidden.contains(part), "{part}: {hidden}");
+    }
+    assert_eq!(hidden.replace("zelda", "zeldo"), browser.page("/search?publisher=zeldo").await);
+    for (name, status) in [("%22".repeat(64), 200), ("..%2Fx".to_owned(), 200), ("a".repeat(65), 400)] {
+        assert_eq!(browser.get(&format!("/search?publisher={name}")).await.status, status, "{name}");
+        assert_eq!(app.get(&format!("/api/v1/skills?publisher={name}")).await.status, status, "{name}");
+    }
+    let suggested = browser.get("/search/suggest?q=texts&publisher=admin").await.is(200);
+    let ids: Vec<_> = suggested.as_array().unwrap().iter().map(|one| &one["id"]).collect();
+    assert_eq!(ids, ["acme/others"]);
+    // The page of an author leads there.
+    let author = browser.page("/users/ada").await;
+    let links =
+        "<a href=\"/search?publisher=ada\">Search here</a> · <a href=\"/search/feed?publisher=ada\">Feed</a>";
+    assert!(author.contains(links), "{author}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_goes_no_further_says_so() {
+    const END: &str = "The list ends here, though there is more: narrow it down";
+    let app = TestApp::with(|settings| settings.limits.page_offset = 4).await;
+    for number in 0..7 {
+        app.publish(&format!("acme/tool-{number}"), "1.0.0").await;
+        let rater = app.user(&format!("rater-{number}"), &["read", "rate"]).await;
+        let rating = json!({ "rating": 4, "review": "Good" });
+        app.post("/api/v1/skills/acme/tool-0/rate", &rater, rating).await.is(200);
+    }
+    let mut browser = Browser::new(&app);
+    for list in ["/search", "/users/admin", "/acme", "/tags/email", "/acme/tool-0/ratings"] {
+        for (limit, offset, goes_on, is_cut) in [
+            (3, 0, true, false),
+            (2, 2, true, false),
+            (3, 3, false, true),
+            (2, 4, false, true),
+            (3, 4, false, false),
+        ] {
+            let path = format!("{list}?limit={limit}&offset={offset}");
+            let page = browser.page(&path).await;
+            let told = (page.contains("rel=\"next\""), page.contains(END));
+            assert_eq!(told, (goes_on, is_cut), "{path}: {page}");
+        }
+        assert_eq!(browser.get(&format!("{list}?offset=5")).await.status, 400, "{list}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lists_that_are_for_all_are_told_of_elsewhere() {
     let app = TestApp::new().await;
     app.publish("acme/audit/tool", "1.0.0").await;

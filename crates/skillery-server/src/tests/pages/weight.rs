@@ -182,6 +182,7 @@ async fn searches_for_much_that_find_much_are_light_and_pass_over_nothing() {
                 for part in [
                     format!("type=\"hidden\" name=\"q\" value=\"tool {html}\""),
                     format!("name=\"org\" value=\"{within}\""),
+                    "name=\"publisher\" value=\"admin\"".to_owned(),
                     format!("name=\"tags\" value=\"{tags}\""),
                 ] {
                     assert!(page.contains(&part), "{part}: {page}");

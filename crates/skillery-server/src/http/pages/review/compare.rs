@@ -12,6 +12,7 @@ use skillery_core::{SkillId, Version, VersionStatus};
 
 use super::super::frame::{Frame, page, see_other};
 use super::super::highlight;
+use super::super::pager::fitting_rows;
 use super::super::place::encoded;
 use super::super::show;
 use super::super::skill::Header;
@@ -174,8 +175,12 @@ struct DiffPage {
     seen: HashSet<String>,
     asked: Asked,
     path: String,
-    /// Versions that may be compared.
+    /// Versions that may be compared, the highest of them where there is no room for all.
     versions: Vec<VersionSummary>,
+    /// How many there are.
+    total: usize,
+    /// Whether they are typed, as menus have no room for all of them.
+    are_typed: bool,
     may_review: bool,
     /// Nothing is said here: that is done where a version is reviewed.
     talking: Talking,
@@ -187,18 +192,35 @@ impl DiffPage {
         self.shows.from.as_ref() == Some(version)
     }
 
+    /// The older version as it is asked for.
+    fn older(&self) -> String {
+        self.shows.from.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)
+    }
+
     fn is_seen(&self, id: &str) -> bool {
         self.seen.contains(id)
     }
 }
 
-/// Menus have so many versions, the highest of them.
+/// Menus have at most so many versions, and suggestions for what is typed, the highest of them.
 const MENU: usize = 200;
-/// Bytes of HTML of the menus for which there is room beside what is shown.
+/// Bytes of HTML that they take at most, and those for which there is room beside what is shown.
+const MOST_MENUS: usize = 30_000;
 const MENUS: usize = 8_000;
 
-/// What changed from one version to another, both chosen from menus. As a patch it is what the API answers, whose addresses
-/// heed no cookies.
+/// Bytes of HTML that a version takes in both menus, at most nearly: it stands in each, twice.
+fn in_menus(known: &VersionSummary) -> usize {
+    2 * (40 + 2 * known.version.to_string().len())
+}
+
+/// The same where it is suggested for what is typed, for both together.
+fn suggested(known: &VersionSummary) -> usize {
+    40 + 2 * known.version.to_string().len()
+}
+
+/// What changed from one version to another, both chosen from menus, or typed where menus have no room for all: what is shown and
+/// stood in no menu would be something else as soon as the form is sent. As a patch it is what the API answers, whose addresses heed
+/// no cookies.
 pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: &Version) -> Result<Response> {
     let (app, caller) = (&call.app, &call.caller);
     if call.parameter("format").is_some() {
@@ -216,9 +238,11 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: &Version) ->
         versions.iter().find(|known| known.version == *version).map(|known| known.publisher.clone());
     // What was rejected or is quarantined is handed out to nobody.
     versions.retain(|known| !matches!(known.status, VersionStatus::Rejected | VersionStatus::Quarantined));
-    versions.truncate(MENU);
-    // Each stands in two menus, twice in each.
-    let menus: usize = versions.iter().map(|known| 2 * (40 + 2 * known.version.to_string().len())).sum();
+    let total = versions.len();
+    let are_typed = total > MENU || versions.iter().map(in_menus).sum::<usize>() > MOST_MENUS;
+    let weight: fn(&VersionSummary) -> usize = if are_typed { suggested } else { in_menus };
+    versions.truncate(fitting_rows(versions.iter().take(MENU), MOST_MENUS, weight));
+    let menus: usize = versions.iter().map(weight).sum();
     let room = ROOM.without(menus.saturating_sub(MENUS));
     let shows = Shows::of(app, caller, &row.id, version, &asked, room).await?;
     let seen = shows.seen(app, caller).await?;
@@ -238,5 +262,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: &Version) ->
         shows,
         asked,
         versions,
+        total,
+        are_typed,
     })
 }

@@ -87,7 +87,7 @@ pub fn pager(path: &str, rows: Page, total: usize) -> Pager {
     Pager {
         previous: (rows.offset > 0).then(|| address(rows.offset.saturating_sub(rows.limit))),
         next: (end < total).then(|| address(end)),
-        is_back_to_first: false,
+        ..Pager::default()
     }
 }
 
