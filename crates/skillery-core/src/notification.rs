@@ -15,9 +15,9 @@ word_enum! {
     NotificationKind {
         /// A new version of a skill that the user installed or starred is handed out.
         VersionPublished = "version-published",
-        /// A version that the user installed or published was yanked.
+        /// A version that the user installed or published was yanked, or is so no more.
         VersionYanked = "version-yanked",
-        /// A version that the user installed or published was quarantined.
+        /// A version that the user installed or published was quarantined, or is so no more.
         VersionQuarantined = "version-quarantined",
         /// A version waits, and the user may decide about it.
         ApprovalAsked = "approval-asked",
@@ -94,6 +94,8 @@ word_enum! {
         Due = "due",
         /// A webhook has answered that there is nobody who wants anything any more.
         Gone = "gone",
+        /// The yank, or the quarantine, was taken back.
+        TakenBack = "taken-back",
     }
 }
 
@@ -116,7 +118,8 @@ impl NotificationDetail {
             | Self::AddressChanged
             | Self::ToldLess
             | Self::Due
-            | Self::Gone => false,
+            | Self::Gone
+            | Self::TakenBack => false,
         }
     }
 }
@@ -192,7 +195,13 @@ impl Told<'_> {
         let who = self.actor.unwrap_or("somebody");
         match self.kind {
             NotificationKind::VersionPublished => format!("{skill} was published"),
+            NotificationKind::VersionYanked if self.detail == Some(NotificationDetail::TakenBack) => {
+                format!("the yank of {skill} was taken back")
+            }
             NotificationKind::VersionYanked => format!("{skill} was yanked"),
+            NotificationKind::VersionQuarantined if self.detail == Some(NotificationDetail::TakenBack) => {
+                format!("the quarantine of {skill} was taken back")
+            }
             NotificationKind::VersionQuarantined => format!("{skill} was quarantined"),
             NotificationKind::ApprovalAsked if self.detail == Some(NotificationDetail::Due) => {
                 format!("{skill} is due to be reviewed again")

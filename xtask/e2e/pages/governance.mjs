@@ -13,7 +13,7 @@ const main = (page) => page.getByRole("main");
 const asked = (page) => new URL(page.url()).searchParams;
 
 /// A new user, who signs in as the others do.
-async function person(page, world, name) {
+export async function person(page, world, name) {
   await call(page, world, "admin", "POST", "/users", { name });
   const scopes = ["read", "publish", "rate", "review", "admin"];
   world.tokens[name] = (await call(page, world, "admin", "POST", "/tokens", { label: "e2e", user: name, scopes })).token;
@@ -21,7 +21,7 @@ async function person(page, world, name) {
 }
 
 /// Keeps a picture of where a flow is, and lets axe judge it, in light and in dark.
-async function picture(page, world, scripts, mark, name) {
+export async function picture(page, world, scripts, mark, name) {
   for (const colorScheme of scripts ? ["light", "dark"] : ["light"]) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     await page.screenshot({ path: `${world.screens}/flow-${name}-${colorScheme}-${mark}.png`, fullPage: true });
@@ -35,7 +35,7 @@ async function picture(page, world, scripts, mark, name) {
 }
 
 /// Sends a form that the page does not have, with the word that the session's forms have, as somebody does who knows how it is made.
-async function forge(page, path, fields) {
+export async function forge(page, path, fields) {
   const csrf = await page.locator("input[name=csrf]").first().inputValue();
   const loaded = page.waitForEvent("load");
   await page.evaluate(([path, fields]) => {

@@ -33,6 +33,7 @@ export const PAGES = [
   { name: "namespace-below", path: "/acme/docs", has: "Skills in the namespace acme/docs" },
   { name: "namespace-unseen", path: "/zzzzzz", status: 404, has: "All skills" },
   { name: "skill", path: "/acme/tool-00", has: "Install" },
+  { name: "skill-admin", path: "/acme/tool-07", as: "admin", has: "Quarantine 1.0.0" },
   { name: "skill-folder", path: "/acme/docs/reports", has: "Steps" },
   { name: "skill-private", path: "/acme/vault", as: "ben", has: "private" },
   { name: "skill-unseen", path: "/acme/vault", status: 404, has: "no such skill" },
@@ -43,6 +44,7 @@ export const PAGES = [
   { name: "version", path: "/acme/tool-00/versions/1.3.0", has: "1.3.0" },
   { name: "version-yanked", path: "/acme/shaky/versions/1.0.1", has: "was yanked" },
   { name: "version-quarantined", path: "/acme/shaky/versions/1.0.2", has: "quarantined" },
+  { name: "version-quarantined-admin", path: "/acme/shaky/versions/1.0.2", as: "admin", has: "Release it from quarantine" },
   { name: "version-rejected", path: "/initech/reviewed/versions/1.2.0", as: "ben", has: "was rejected" },
   { name: "version-pending", path: "/initech/reviewed/versions/1.3.0", as: "ben", has: "1.3.0" },
   { name: "diff", path: "/initech/reviewed/versions/1.1.0/diff", has: "What changed" },
@@ -232,6 +234,20 @@ export const PAGES = [
     await type(page, "Why", "It shakes");
     await press(page, "Yank it");
   } },
+  { name: "quarantine-form", path: "/acme/tool-07", as: "admin", has: "Why it is quarantined", before: (page) =>
+    page.getByText(/^Quarantine 1/).click() },
+  { name: "quarantine-asked", path: "/acme/tool-07", as: "admin", has: "Quarantine acme/tool-07 1.0.0?", before: async (page) => {
+    await page.getByText(/^Quarantine 1/).click();
+    await type(page, "Why it is quarantined", "It reads keys");
+    await press(page, "Quarantine it");
+  } },
+  { name: "quarantine-refused", path: "/acme/tool-07", as: "admin", status: 422, has: 'role="alert"', before: async (page) => {
+    await page.getByText(/^Quarantine 1/).click();
+    await type(page, "Why it is quarantined", "It reads \u202e keys");
+    await press(page, "Quarantine it");
+  } },
+  { name: "release-asked", path: "/acme/shaky/versions/1.0.2", as: "admin", has: "Release acme/shaky 1.0.2 from quarantine?", before: (page) =>
+    press(page, "Release it from quarantine") },
   { name: "reject-refused", path: "/initech/reviewed/versions/1.3.0/review", as: "ben", status: 422, has: "says why", before: (page) => press(page, "Reject") },
   { name: "glass-asked", path: "/initech/reviewed/versions/1.3.0/review", as: "ada", has: "without approvals?", before: async (page) => {
     await page.getByText("Break the glass").click();

@@ -160,19 +160,12 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
                     .only_while(VersionStatus::Pending),
             ]
         }
-        Event::VersionYanked { version, .. } => {
-            let version = Some(version.to_string());
-            let groups = vec![Group::Published(version.clone()), Group::Installed(version, entry.time)];
-            vec![Rule::new(entry, NotificationKind::VersionYanked, groups)]
-        }
-        Event::VersionQuarantined { version, .. } => {
-            let version = Some(version.to_string());
-            let groups = vec![
-                Group::Published(version.clone()),
-                Group::Roles(ADMINS),
-                Group::Installed(version, entry.time),
-            ];
-            vec![Rule::new(entry, NotificationKind::VersionQuarantined, groups)]
+        Event::VersionYanked { version, .. } => vec![yanked(entry, version)],
+        Event::VersionUnyanked { version, .. } => vec![taken_back(yanked(entry, version))],
+        Event::VersionQuarantined { version, .. } => vec![quarantined(entry, version)],
+        // Only what was in quarantine is released by nobody's approval.
+        Event::VersionReleased { approvals, version, .. } if approvals.is_empty() => {
+            vec![taken_back(quarantined(entry, version))]
         }
         Event::SkillRated { skill, .. } => {
             let groups = vec![Group::Published(None), Group::Roles(ADMINS)];
@@ -251,6 +244,25 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
 fn of_webhook(entry: &LogEntry, detail: NotificationDetail, namespace: &str) -> Rule {
     let rule = Rule::new(entry, NotificationKind::AccessChanged, vec![Group::Roles(ADMINS)]);
     Rule { skip: Vec::new(), ..rule }.detail(detail).within(namespace)
+}
+
+fn yanked(entry: &LogEntry, version: &Version) -> Rule {
+    let version = Some(version.to_string());
+    let groups = vec![Group::Published(version.clone()), Group::Installed(version, entry.time)];
+    Rule::new(entry, NotificationKind::VersionYanked, groups)
+}
+
+fn quarantined(entry: &LogEntry, version: &Version) -> Rule {
+    let version = Some(version.to_string());
+    let groups =
+        vec![Group::Published(version.clone()), Group::Roles(ADMINS), Group::Installed(version, entry.time)];
+    Rule::new(entry, NotificationKind::VersionQuarantined, groups)
+}
+
+/// The same is told when it was taken back. Where the version has to be approved first nobody gets it yet, and it is told of when it
+/// is handed out.
+fn taken_back(rule: Rule) -> Rule {
+    rule.detail(NotificationDetail::TakenBack).only_while(VersionStatus::Published)
 }
 
 fn asked(entry: &LogEntry) -> Rule {

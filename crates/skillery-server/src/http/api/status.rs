@@ -70,6 +70,27 @@ pub async fn unyank_version(app: &Arc<App>, caller: &Caller, id: &SkillId, versi
     change.make(app, caller, id, version).await.map(drop)
 }
 
+/// Quarantines a version for a page.
+pub async fn quarantine_version(
+    app: &Arc<App>,
+    caller: &Caller,
+    id: &SkillId,
+    version: &Version,
+    reason: String,
+) -> Result<()> {
+    caller.require_site_admin()?;
+    let reason = check(app, ReasonRequest { reason })?;
+    let change = Change { from: VersionStatus::Published, to: VersionStatus::Quarantined, reason };
+    change.make(app, caller, id, version).await.map(drop)
+}
+
+/// Releases a quarantined version for a page.
+pub async fn release_version(app: &Arc<App>, caller: &Caller, id: &SkillId, version: &Version) -> Result<()> {
+    caller.require_site_admin()?;
+    let change = Change { from: VersionStatus::Quarantined, to: VersionStatus::Published, reason: None };
+    change.make(app, caller, id, version).await.map(drop)
+}
+
 /// Quarantines a version: it is not handed out any more, to nobody.
 #[utoipa::path(
     put, path = "/api/v1/skills/{id}/versions/{version}/quarantine", tag = "skills", request_body = ReasonRequest,

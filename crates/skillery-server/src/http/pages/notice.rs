@@ -19,6 +19,8 @@ const NOTICES: &[(&str, &str)] = &[
     ("org-made", "The org is made."),
     ("yanked", "The version is yanked."),
     ("unyanked", "The yank is taken back."),
+    ("quarantined", "The version is quarantined. Nobody gets it."),
+    ("released", "The quarantine is taken back."),
     ("said", "Your comment is there."),
     ("edited", "It says something else now. Moderators see what it said."),
     ("deleted", "Your comment is taken back."),

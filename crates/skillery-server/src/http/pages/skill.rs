@@ -30,7 +30,7 @@ pub const SKILL: &str = "/{id}";
 const SKILL_FILE: &str = "SKILL.md";
 
 /// Bytes of HTML for all that is not the same on the pages of all skills: so many that each stays light.
-const ROOM: usize = 56_000;
+const ROOM: usize = 55_000;
 /// Bytes of HTML that the instructions leave to the list of files, and those that tags have.
 const FILES: usize = 3_000;
 const TAGS: usize = 3_000;
@@ -44,8 +44,8 @@ const NAME: usize = 100;
 /// Bytes of HTML that an address has as a link; a heavier one is shown as text.
 const ADDRESS: usize = 1_500;
 /// How often the id and the version stand on the page at most, but for lines, files and instructions.
-const IDS: usize = 48;
-const VERSIONS: usize = 34;
+const IDS: usize = 49;
+const VERSIONS: usize = 36;
 /// Bytes of HTML around what to type for a program, around a signature, and around a tag.
 const LINE: usize = 160;
 const SIGNATURE: usize = 80;
@@ -117,6 +117,8 @@ struct SkillPage {
     now: Time,
     warning: Option<String>,
     manage: Manage,
+    /// Characters of a reason, at most.
+    reason_length: usize,
     /// Whether it is shown by its latest version.
     is_latest: bool,
     /// Whether whoever sees the version gets its files.
@@ -268,6 +270,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         now,
         warning,
         manage,
+        reason_length: app.settings.limits.reason_length,
         is_latest,
         has_files,
         is_unreadable: has_files && !readable,

@@ -113,6 +113,36 @@ async fn what_is_sent_is_signed_as_standard_webhooks_say() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_yank_that_is_taken_back_is_sent_as_that_to_users_and_to_namespaces() {
+    const YANK: &str = "/api/v1/skills/acme/tool/versions/1.0.0/yank";
+    let receiver = Receiver::start().await;
+    let (app, ..) = hooked(&receiver).await;
+    app.hook(ADMIN, json!({ "url": receiver.url(), "namespace": "acme" })).await;
+    app.tell_and_send().await;
+    receiver.take();
+    let sent = async || {
+        app.tell_and_send().await;
+        let bodies = receiver.bodies();
+        bodies.iter().map(|body| (body["type"].clone(), body["data"].clone())).collect::<Vec<_>>()
+    };
+    app.yank_it("acme/tool", "1.0.0").await.is(200);
+    for (is_taken_back, text) in
+        [(false, "acme/tool 1.0.0 was yanked"), (true, "the yank of acme/tool 1.0.0 was taken back")]
+    {
+        if is_taken_back {
+            app.delete(YANK, ADMIN).await.is(200);
+        }
+        let detail = if is_taken_back { json!("taken-back") } else { Value::Null };
+        let sent = sent().await;
+        assert_eq!(sent.len(), 2, "{sent:?}");
+        for (kind, data) in sent {
+            assert_eq!((&kind, &data["detail"]), (&json!("version-yanked"), &detail), "{data}");
+            assert_eq!((&data["text"], &data["version"]), (&json!(text), &json!("1.0.0")), "{data}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_fails_is_tried_again_until_it_is_dead_and_can_be_sent_again() {
     let receiver = Receiver::start().await;
     let (app, anna, hook) = hooked(&receiver).await;

@@ -459,6 +459,26 @@ async fn digests_come_once_a_day_or_week_and_once_from_several_servers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_quarantine_that_is_taken_back_is_mailed_as_that() {
+    const QUARANTINE: &str = "/api/v1/skills/acme/tool/versions/1.0.0/quarantine";
+    let postbox = Postbox::start();
+    let (app, _) = TestApp::with_reader(&postbox).await;
+    app.put(QUARANTINE, ADMIN, json!({ "reason": "bad" })).await.is(200);
+    app.delete(QUARANTINE, ADMIN).await.is(200);
+    app.tell().await;
+    app.wait(31);
+    app.send_due().await;
+    let letters = postbox.take();
+    assert_eq!(letters.len(), 1);
+    let plain = letters[0].plain();
+    for line in
+        ["* acme/tool 1.0.0 was quarantined\n", "* the quarantine of acme/tool 1.0.0 was taken back\n"]
+    {
+        assert!(plain.contains(line), "{line}: {plain}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_digest_has_no_more_lines_than_somebody_reads() {
     let postbox = Postbox::start();
     let app = TestApp::with_mail(&postbox).await;

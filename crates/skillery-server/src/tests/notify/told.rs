@@ -197,6 +197,92 @@ async fn what_is_mine_and_what_i_may_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_was_told_of_a_yank_or_a_quarantine_hears_that_it_was_taken_back() {
+    const YANK: &str = "/api/v1/skills/acme/tool/versions/1.0.0/yank";
+    const QUARANTINE: &str = "/api/v1/skills/acme/tool/versions/1.0.0/quarantine";
+    let app = TestApp::new().await;
+    app.publish("acme/other", "1.0.0").await;
+    let paul = app.user("paul", &["read", "publish"]).await;
+    let (olga, anna, ben) = (
+        app.user("olga", &["read"]).await,
+        app.user("anna", &["read"]).await,
+        app.user("ben", &["read"]).await,
+    );
+    app.member("acme", "paul", "publisher").await;
+    app.member("acme", "olga", "admin").await;
+    for version in ["1.0.0", "1.1.0"] {
+        app.post("/api/v1/skills", &paul, skill("acme/tool", version)).await.is(201);
+    }
+    app.install_as(&anna, "acme/tool", "1.0.0").await;
+    app.install_as(&ben, "acme/tool", "1.1.0").await;
+    let about = async |token: &str| {
+        let lines = app.told(token).await.into_iter();
+        lines.filter(|line| line.contains("acme/tool 1.0.0")).collect::<Vec<_>>()
+    };
+    app.yank_it("acme/tool", "1.0.0").await.is(200);
+    app.delete(YANK, ADMIN).await.is(200);
+    let yank = ["the yank of acme/tool 1.0.0 was taken back", "acme/tool 1.0.0 was yanked"];
+    for token in [&paul, &anna] {
+        assert_eq!(about(token).await, yank);
+    }
+    for token in [&olga, &ben] {
+        assert!(about(token).await.is_empty());
+    }
+    app.put(QUARANTINE, ADMIN, json!({ "reason": "bad" })).await.is(200);
+    app.delete(QUARANTINE, ADMIN).await.is(200);
+    let quarantine = ["the quarantine of acme/tool 1.0.0 was taken back", "acme/tool 1.0.0 was quarantined"];
+    for token in [&paul, &anna] {
+        assert_eq!(about(token).await, [quarantine, yank].concat());
+    }
+    assert_eq!(about(&olga).await, quarantine);
+    // Who has another version, and who did it, are told nothing.
+    for token in [&*ben, ADMIN] {
+        assert!(about(token).await.is_empty());
+    }
+    let told = app.notifications(&anna).await["notifications"][0].clone();
+    assert_eq!(
+        (&told["kind"], &told["detail"], &told["actor"]),
+        (&json!("version-quarantined"), &json!("taken-back"), &json!(null))
+    );
+    let page = Browser::signed_in(&app, &anna).await.page("/account/notifications").await;
+    assert!(page.contains("versions/1.0.0\">the quarantine of acme/tool 1.0.0 was taken back"), "{page}");
+    // What is so again by then was taken back for nobody.
+    app.put(QUARANTINE, ADMIN, json!({ "reason": "bad" })).await.is(200);
+    app.delete(QUARANTINE, ADMIN).await.is(200);
+    app.put(QUARANTINE, ADMIN, json!({ "reason": "bad indeed" })).await.is(200);
+    assert_eq!(about(&olga).await[..2], [quarantine[1]; 2]);
+    assert_eq!(about(&olga).await[2..], quarantine);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_when_it_comes_back_is_told_of_when_it_is_handed_out() {
+    const QUARANTINE: &str = "/api/v1/skills/acme/tool/versions/1.0.0/quarantine";
+    let app = TestApp::new().await;
+    app.publish("acme/other", "1.0.0").await;
+    let (anna, rita) = (app.user("anna", &["read"]).await, app.user("rita", &["read", "review"]).await);
+    app.member("acme", "anna", "reader").await;
+    app.member("acme", "rita", "reviewer").await;
+    let policy = json!({ "approvals": 1, "when": ["public"] });
+    app.put("/api/v1/orgs/acme/policy", ADMIN, policy).await.is(200);
+    let mut body = skill("acme/tool", "1.0.0");
+    body["visibility"] = json!("private");
+    app.post("/api/v1/skills", ADMIN, body).await.is(201);
+    app.install_as(&anna, "acme/tool", "1.0.0").await;
+    let about = async || {
+        let lines = app.told(&anna).await.into_iter();
+        lines.filter(|line| line.contains("acme/tool")).collect::<Vec<_>>()
+    };
+    app.put(QUARANTINE, ADMIN, json!({ "reason": "bad" })).await.is(200);
+    app.put("/api/v1/skills/acme/tool/visibility", ADMIN, json!({ "visibility": "public" })).await.is(204);
+    assert_eq!(about().await, ["acme/tool 1.0.0 was quarantined"]);
+    assert_eq!(app.delete(QUARANTINE, ADMIN).await.is(200)["status"], "pending");
+    assert_eq!(about().await, ["acme/tool 1.0.0 was quarantined"]);
+    let approved = json!({ "decision": "approved" });
+    app.post("/api/v1/skills/acme/tool/versions/1.0.0/approvals", &rita, approved).await.is(200);
+    assert_eq!(about().await, ["acme/tool 1.0.0 was published", "acme/tool 1.0.0 was quarantined"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn comments_are_told_to_whose_skill_it_is_and_whom_they_answer() {
     let app = TestApp::new().await;
     app.publish("acme/other", "1.0.0").await;

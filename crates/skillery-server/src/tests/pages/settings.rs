@@ -4,7 +4,7 @@ use serde_json::json;
 use skillery_core::api::PublisherKind;
 
 use super::super::oidc::{Issuer, registry_with};
-use super::super::{ADMIN, TestApp};
+use super::super::{ADMIN, TestApp, skill};
 use super::{Browser, text};
 use crate::http::pages::{DESK_ROUTES, ROUTES};
 
@@ -249,6 +249,102 @@ async fn a_skill_is_managed_on_its_page() {
     );
     assert_eq!(publisher.post(path, &[("action", "unyank")]).await.status, 303);
     assert!(!publisher.page("/acme/tool/versions/1.0.0").await.contains("was yanked"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_is_quarantined_and_released_on_its_page() {
+    const PAGE: &str = "/acme/tool/versions/1.0.0";
+    const PATH: &str = "/acme/tool/versions/1.0.0/quarantine";
+    const ESCAPED: &str = "&#60;b&#62;steals&#60;/b&#62;";
+    let app = TestApp::new().await;
+    let [reader, _, _, owner, stranger] = people(&app).await;
+    let quarantine = [("action", "quarantine"), ("reason", "<b>steals</b>"), ("confirm", "yes")];
+    let release = [("action", "release"), ("confirm", "yes")];
+    let status = async || app.get_as(ADMIN, &format!("/api/v1/skills{PAGE}")).await.is(200)["status"].clone();
+    // Nor may an admin of the registry whose token does not administer, or is bound.
+    let weak = app.token(json!({ "scopes": ["read", "publish"] })).await;
+    let bound = json!({ "scopes": ["read", "publish", "admin"], "namespaces": ["acme"] });
+    let bound = app.token(bound).await;
+    for token in [&reader, &owner, &stranger, &weak, &bound] {
+        let mut browser = Browser::signed_in(&app, token).await;
+        assert!(!browser.page(PAGE).await.contains(PATH));
+        for fields in [&quarantine[..2], &quarantine[..], &release[..1], &release[..]] {
+            assert_eq!(browser.post(PATH, fields).await.status, 403, "{fields:?}");
+        }
+    }
+    assert_eq!(Browser::new(&app).post_from("same-origin", PATH, &quarantine).await.status, 401);
+    let mut admin = Browser::signed_in(&app, ADMIN).await;
+    assert_eq!(admin.post_from("same-origin", PATH, &quarantine).await.status, 403);
+    assert_eq!(admin.get(PATH).await.status, 405);
+    let nowhere = "/acme/tool/versions/9.9.9/quarantine";
+    assert_eq!(admin.post(nowhere, &quarantine).await.status, 404);
+    assert_eq!(status().await, "published");
+
+    let page = admin.page(PAGE).await;
+    assert!(page.contains("Quarantine 1.0.0</summary>") && page.contains(PATH), "{page}");
+    assert!(!page.contains("Release it"), "{page}");
+    // Without a reason, or with one that may not be given, nothing is asked and nothing done: what was typed comes back.
+    let long = "\"".repeat(1_025);
+    for (reason, says) in [
+        ("", "say why it is quarantined"),
+        (" \n", "say why it is quarantined"),
+        ("it \u{202e}lies", "which is not allowed"),
+        (&*long, "longer than 1024 characters"),
+    ] {
+        let fields = [("action", "quarantine"), ("reason", reason), ("confirm", "yes")];
+        for sent in [&fields[..2], &fields[..]] {
+            let answer = admin.post(PATH, sent).await;
+            let page = text(&answer);
+            assert_eq!(answer.status, 422, "{page}");
+            let typed = format!(">\n{}</textarea>", reason.replace('"', "&#34;"));
+            assert!(
+                page.contains(says) && page.contains(&typed) && page.contains("class=\"wrong\""),
+                "{page}"
+            );
+            assert!(page.contains(&format!("action=\"{PATH}\"")), "{page}");
+        }
+    }
+    let asked = text(&admin.post(PATH, &quarantine[..2]).await);
+    assert!(asked.contains("Quarantine acme/tool 1.0.0?"), "{asked}");
+    assert!(asked.contains(&format!("name=\"reason\" value=\"{ESCAPED}\"")), "{asked}");
+    assert_eq!(status().await, "published");
+    let done = admin.post(PATH, &quarantine).await;
+    assert_eq!(done.headers["location"], "/acme/tool/versions/1.0.0?notice=quarantined");
+    assert!(admin.page(&format!("{PAGE}?notice=quarantined")).await.contains("The version is quarantined."));
+    assert_eq!(status().await, "quarantined");
+
+    // Others are told that it is, and why, and can do nothing about it.
+    for token in [None, Some(&reader), Some(&owner)] {
+        let mut browser = match token {
+            Some(token) => Browser::signed_in(&app, token).await,
+            None => Browser::new(&app),
+        };
+        let page = browser.page(PAGE).await;
+        assert!(page.contains(&format!("1.0.0 is quarantined: {ESCAPED}. Nobody gets it.")), "{page}");
+        assert!(!page.contains(PATH) && !page.contains("Release it"), "{page}");
+    }
+    app.get("/api/v1/skills/acme/tool/download?version=1.0.0").await.fails(403, "version-quarantined");
+
+    let page = admin.page(PAGE).await;
+    assert!(page.contains("Release it from quarantine") && !page.contains("Quarantine 1.0.0"), "{page}");
+    let asked = text(&admin.post(PATH, &release[..1]).await);
+    assert!(asked.contains("Release acme/tool 1.0.0 from quarantine?"), "{asked}");
+    assert_eq!(status().await, "quarantined");
+    let done = admin.post(PATH, &release).await;
+    assert_eq!(done.headers["location"], "/acme/tool/versions/1.0.0?notice=released");
+    assert!(admin.page(&format!("{PAGE}?notice=released")).await.contains("The quarantine is taken back."));
+    assert_eq!(status().await, "published");
+    app.get("/api/v1/skills/acme/tool/download?version=1.0.0").await.is(200);
+
+    // What is handed out to nobody yet is not quarantined: the reason comes back, beside why.
+    app.put("/api/v1/orgs/acme/policy", ADMIN, json!({ "approvals": 1 })).await.is(200);
+    app.post("/api/v1/skills", ADMIN, skill("acme/tool", "1.1.0")).await.is(202);
+    let waits = "/acme/tool/versions/1.1.0/quarantine";
+    assert!(!admin.page("/acme/tool/versions/1.1.0").await.contains(waits));
+    let refused = admin.post(waits, &quarantine).await;
+    let page = text(&refused);
+    assert_eq!(refused.status, 409, "{page}");
+    assert!(page.contains("is pending") && page.contains(&format!(">\n{ESCAPED}</textarea>")), "{page}");
 }
 
 /// A form of a page: where it is sent, and what is filled in as it comes.

@@ -381,8 +381,14 @@ async fn a_whole_skill_is_reported_beside_what_is_said_of_it() {
     for part in ["The skill", "malicious", "&#60;script&#62;", "anna"] {
         assert!(page.contains(part), "{part}: {page}");
     }
+    // From there a link leads to where the version that was the newest is quarantined, and not only to the skill.
+    let here = "/acme/tool/versions/1.0.0";
+    assert!(page.contains(&format!("<a href=\"{here}#manage\">Quarantine a version</a>")), "{page}");
+    let page = Browser::signed_in(&app, ADMIN).await.page(here).await;
+    assert!(page.contains("id=\"manage\"") && page.contains("Quarantine 1.0.0"), "{page}");
     let page = olga.page("/orgs/acme/comments").await;
     assert!(!page.contains("malicious") && !page.contains("&#60;script&#62;"), "{page}");
+    assert!(!page.contains("Quarantine"), "{page}");
 }
 
 /// A thread with so many answers, the last of which bert wrote: the ids of both.

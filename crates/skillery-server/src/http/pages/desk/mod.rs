@@ -91,6 +91,8 @@ pub enum Place {
     Visibility(SkillId),
     /// Whether a version is yanked.
     Yank(SkillId, Version),
+    /// Whether a version is quarantined.
+    Quarantine(SkillId, Version),
     /// The registry itself.
     Admin,
     /// Everybody.
@@ -133,6 +135,7 @@ const REPORTS: &str = "/orgs/{namespace}/comments";
 const ALL_REPORTS: &str = "/admin/reports";
 const VISIBILITY: &str = "/{id}/visibility";
 const YANK: &str = "/{id}/versions/{version}/yank";
+const QUARANTINE: &str = "/{id}/versions/{version}/quarantine";
 const ADMIN: &str = "/admin";
 const USERS: &str = "/admin/users";
 const ORGS: &str = "/admin/orgs";
@@ -182,6 +185,7 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("post", ALL_REPORTS, Who::SiteAdmin),
     ("post", VISIBILITY, Who::Scope(Scope::Admin)),
     ("post", YANK, Who::Scope(Scope::Publish)),
+    ("post", QUARANTINE, Who::SiteAdmin),
     ("get", ADMIN, Who::SiteAdmin),
     ("get", USERS, Who::SiteAdmin),
     ("post", USERS, Who::SiteAdmin),
@@ -199,7 +203,9 @@ impl Place {
     pub fn behind(&self) -> Option<String> {
         match self {
             Self::Visibility(id) => Some(format!("/{id}")),
-            Self::Yank(id, version) => Some(format!("/{id}/versions/{version}")),
+            Self::Yank(id, version) | Self::Quarantine(id, version) => {
+                Some(format!("/{id}/versions/{version}"))
+            }
             _ => None,
         }
     }
@@ -231,6 +237,7 @@ impl Place {
             Self::AllReports => ALL_REPORTS,
             Self::Visibility(_) => VISIBILITY,
             Self::Yank(..) => YANK,
+            Self::Quarantine(..) => QUARANTINE,
             Self::Admin => ADMIN,
             Self::Users => USERS,
             Self::Orgs => ORGS,
@@ -293,6 +300,9 @@ pub fn of(segments: &[&str]) -> Option<Place> {
         ["orgs", place @ ..] => Some(Place::Namespace(namespace(place)?)),
         [id @ .., "visibility"] => Some(Place::Visibility(skill(id)?)),
         [id @ .., "versions", version, "yank"] => Some(Place::Yank(skill(id)?, version.parse().ok()?)),
+        [id @ .., "versions", version, "quarantine"] => {
+            Some(Place::Quarantine(skill(id)?, version.parse().ok()?))
+        }
         _ => None,
     }
 }
@@ -341,6 +351,7 @@ pub async fn answer(call: Call, frame: Frame, place: Place) -> Result<Response> 
         (Place::AllReports, Method::POST) => reports::change(call, frame, None).await,
         (Place::Visibility(id), Method::POST) => skill::set_visibility(call, &id).await,
         (Place::Yank(id, version), Method::POST) => skill::yank(call, frame, &id, &version).await,
+        (Place::Quarantine(id, version), Method::POST) => skill::quarantine(call, frame, &id, &version).await,
         (Place::Admin, Method::GET) => admin::show(&call, frame).await,
         (Place::Users, Method::GET) => users::show(&call, frame).await,
         (Place::Users, Method::POST) => users::change(call, frame).await,
@@ -389,6 +400,11 @@ mod tests {
             ("acme/tool/visibility", Some(Place::Visibility("acme/tool".parse().unwrap()))),
             ("visibility", None),
             ("acme/tool/versions/one/yank", None),
+            (
+                "acme/tool/versions/1.0.0/quarantine",
+                Some(Place::Quarantine("acme/tool".parse().unwrap(), "1.0.0".parse().unwrap())),
+            ),
+            ("acme/tool/versions/one/quarantine", None),
             ("acme/tool", None),
             ("admin/log", Some(Place::Log)),
             ("login/oidc/callback", Some(Place::Arrival)),

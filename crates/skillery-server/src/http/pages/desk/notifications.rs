@@ -29,10 +29,13 @@ pub fn words(kind: NotificationKind) -> (&'static str, &'static str) {
         NotificationKind::VersionPublished => {
             ("New versions", "A skill that you installed or starred has a new version.")
         }
-        NotificationKind::VersionYanked => ("Yanks", "A version that you installed or published was yanked."),
-        NotificationKind::VersionQuarantined => {
-            ("Quarantines", "A version that you installed, published or manage was quarantined.")
+        NotificationKind::VersionYanked => {
+            ("Yanks", "A version that you installed or published was yanked, or is so no more.")
         }
+        NotificationKind::VersionQuarantined => (
+            "Quarantines",
+            "A version that you installed, published or manage was quarantined, or is so no more.",
+        ),
         NotificationKind::ApprovalAsked => {
             ("Waits for you", "A version waits for approval where you review.")
         }

@@ -27,7 +27,7 @@ const OF_TEXT: usize = 1_500;
 /// What a report was before it was made anew, in a list: so often at most.
 const FORMER: usize = 2;
 /// Bytes of HTML around the texts of a report, and around those of a former one, without ids and names.
-const AROUND: usize = 1_600;
+const AROUND: usize = 1_800;
 const AROUND_FORMER: usize = 700;
 
 /// A report as far as there is room.
@@ -80,6 +80,16 @@ impl ReportsPage {
             }
             (None, None) => format!("/{id}"),
         }
+    }
+
+    /// Where a version of a skill that is reported as a whole is quarantined: the one that was the newest then, where there was one.
+    fn quarantine(&self, report: &Report) -> Option<String> {
+        // Only admins of the registry quarantine, and theirs is the list that is of no namespace.
+        let is_here = self.head.is_none() && report.kind == ReportKind::Skill;
+        is_here.then(|| match self.version(report, &report.said) {
+            Some(version) => format!("/{}/versions/{version}#manage", report.skill),
+            None => format!("/{}#manage", report.skill),
+        })
     }
 
     /// What was said; nothing of a whole skill.
@@ -223,7 +233,7 @@ fn laid_out(mut report: Report, is_alone: bool, room: &mut RoomLeft, has_to: boo
     let mut row = room.row((!is_alone).then_some(OF_TEXT));
     let names = [&report.accused, &report.reporter, &report.resolved_by, &report.review, &report.answer];
     let names = names.into_iter().flatten().map(String::len).sum::<usize>();
-    row.used += AROUND + 3 * (report.skill.len() + names);
+    row.used += AROUND + 4 * (report.skill.len() + names);
     row.cut(&mut report.text);
     report.resolution.iter_mut().for_each(|text| row.cut(text));
     report.said.iter_mut().for_each(|text| row.cut(text));

@@ -1,19 +1,22 @@
-//! `POST /{id}/visibility` and `POST /{id}/versions/{version}/yank`
+//! `POST /{id}/visibility`, `POST /{id}/versions/{version}/yank` and `…/quarantine`
 
+use askama::Template;
 use axum::response::Response;
 use skillery_core::api::VisibilityRequest;
 use skillery_core::{Role, Scope, SkillId, Version, VersionStatus, Visibility};
 
 use super::super::form::{self, Form};
-use super::super::frame::{Frame, see_other};
+use super::super::frame::{Frame, see_other, with_status};
 use super::super::notice;
 use super::ask;
 use super::namespace::overview;
+use super::tried::Tried;
 use crate::access::Caller;
 use crate::failure::Result;
 use crate::http::api::{status, visibility};
 use crate::http::call::Call;
-use crate::text::invalid;
+use crate::skill;
+use crate::text::{invalid, said};
 
 /// What the viewer may do about a skill on its page.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,23 +27,30 @@ pub struct Manage {
     pub yank: bool,
     /// Take the yank of it back.
     pub unyank: bool,
+    /// Quarantine it.
+    pub quarantine: bool,
+    /// Release it from quarantine.
+    pub release: bool,
 }
 
 impl Manage {
     /// Of this viewer, about a version that stands so.
     pub fn of(caller: &Caller, id: &SkillId, status: VersionStatus) -> Self {
         let namespace = id.namespace();
+        let is_site_admin = caller.require_site_admin().is_ok();
         let may_publish = caller.require_role(Scope::Publish, Role::Publisher, &namespace).is_ok();
         Self {
             visibility: caller.require_role(Scope::Admin, Role::Admin, &namespace).is_ok(),
             yank: may_publish && status == VersionStatus::Published,
             unyank: may_publish && status == VersionStatus::Yanked,
+            quarantine: is_site_admin && matches!(status, VersionStatus::Published | VersionStatus::Yanked),
+            release: is_site_admin && status == VersionStatus::Quarantined,
         }
     }
 
     /// Whether there is anything.
     pub fn is_any(&self) -> bool {
-        self.visibility || self.yank || self.unyank
+        self.visibility || self.yank || self.unyank || self.quarantine || self.release
     }
 
     /// Where the settings of its namespace are.
@@ -82,4 +92,67 @@ pub async fn yank(call: Call, frame: Frame, id: &SkillId, version: &Version) -> 
     }
     status::yank_version(app, caller, id, version, form.text("reason").trim().to_owned()).await?;
     Ok(see_other(&notice::with(&path, "yanked")))
+}
+
+/// A quarantine that was refused, to be tried again.
+#[derive(Template)]
+#[template(path = "pages/desk/quarantine.html")]
+struct QuarantinePage {
+    frame: Frame,
+    tried: Tried,
+    /// The page of the version.
+    path: String,
+    reason_length: usize,
+}
+
+/// Quarantines a version, or releases it again.
+pub async fn quarantine(call: Call, frame: Frame, id: &SkillId, version: &Version) -> Result<Response> {
+    let form = Form::read(call).await?;
+    let path = format!("/{id}/versions/{version}");
+    let is_release = match &*form.text("action") {
+        "quarantine" => false,
+        "release" => true,
+        _ => return Err(form::unknown()),
+    };
+    if is_release {
+        return release(frame, &form, id, version, &path).await;
+    }
+    match put_in_quarantine(&form, id, version).await {
+        Ok(()) if ask::is_answered(&form) => Ok(see_other(&notice::with(&path, "quarantined"))),
+        Ok(()) => {
+            let text = "Nobody gets it any more, and everybody who sees the skill is told why.";
+            ask::ask(frame, &form, format!("Quarantine {id} {version}?"), text, "Quarantine it", &path)
+        }
+        Err(failure) => {
+            let (tried, status) = Tried::new(&form, failure, "reason")?;
+            let reason_length = form.app.settings.limits.reason_length;
+            let frame = frame.titled(format!("Quarantine {id} {version}"));
+            with_status(status, &QuarantinePage { frame, tried, path, reason_length })
+        }
+    }
+}
+
+/// Quarantines a version where the question was answered; before that no more than looks whether it may be asked.
+async fn put_in_quarantine(form: &Form, id: &SkillId, version: &Version) -> Result<()> {
+    let (app, caller) = (&form.app, &form.caller);
+    caller.require_site_admin()?;
+    // A program may say nothing; whoever fills in a form knows why, and all who have the version are told.
+    let most = app.settings.limits.reason_length;
+    let reason = said("reason", &form.text("reason"), most, "say why it is quarantined")?;
+    if ask::is_answered(form) {
+        return status::quarantine_version(app, caller, id, version, reason).await;
+    }
+    skill::find(app, caller, id).await.map(drop)
+}
+
+async fn release(frame: Frame, form: &Form, id: &SkillId, version: &Version, path: &str) -> Result<Response> {
+    let (app, caller) = (&form.app, &form.caller);
+    caller.require_site_admin()?;
+    if ask::is_answered(form) {
+        status::release_version(app, caller, id, version).await?;
+        return Ok(see_other(&notice::with(path, "released")));
+    }
+    skill::find(app, caller, id).await?;
+    let text = "Whoever sees the skill gets it again, or it waits where it has to be approved first.";
+    ask::ask(frame, form, format!("Release {id} {version} from quarantine?"), text, "Release it", path)
 }
