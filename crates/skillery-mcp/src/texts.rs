@@ -72,6 +72,7 @@ pub(crate) fn detail(shown: Shown) -> SkillDetail {
         status: summary.status.to_string(),
         warning,
         description: detail.description,
+        changelog: summary.changelog,
         tags: detail.tags,
         author: detail.author,
         license: detail.license,
@@ -140,6 +141,8 @@ pub(crate) fn shown(skill: &SkillDetail) -> String {
             text += &format!("\n{name}: {value}");
         }
     };
+    // Set in, so that no line of it passes for one of these fields.
+    field("what changed", skill.changelog.as_deref().unwrap_or_default().replace('\n', "\n  "));
     field("tags", skill.tags.join(", "));
     field("author", skill.author.clone());
     field("licence", skill.license.clone());

@@ -97,6 +97,10 @@ pub struct SkillDetail {
     pub warning: Option<String>,
     /// What it is for, in the words of its author.
     pub description: String,
+    /// What changed with this version, in the words of its publisher.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub changelog: Option<String>,
     /// Topics.
     pub tags: Vec<String>,
     /// Who wrote it.

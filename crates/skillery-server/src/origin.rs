@@ -60,6 +60,8 @@ pub struct Noted {
     pub session: Option<(ProblemCode, Option<Who>)>,
     /// Why a form was given back with what was typed: the page around it is no problem that would tell.
     pub form: Option<ProblemCode>,
+    /// Host and port of an address to which nothing may be sent.
+    pub address: Option<String>,
     /// Whether something is reported: no namespace learns by whom, though it be refused.
     pub is_report: bool,
 }
@@ -169,6 +171,16 @@ pub fn reports() {
 /// Something is about to be refused that is about the namespace with this key.
 pub fn refused_in(namespace: &str) {
     let _ = ORIGIN.try_with(|origin| origin.note(|noted| noted.namespace = Some(namespace.to_owned())));
+}
+
+/// An address is about to be refused that leads to this host and port, of what is the caller's or the namespace's with this key.
+pub fn refused_address(place: &str, namespace: Option<&str>) {
+    let _ = ORIGIN.try_with(|origin| {
+        origin.note(|noted| {
+            noted.address = Some(place.to_owned()).filter(|place| !place.is_empty());
+            noted.namespace = namespace.map(str::to_owned);
+        });
+    });
 }
 
 /// Something is answered as if it did not exist: the skill with this key, or what belongs to that namespace.

@@ -187,6 +187,11 @@ fn describe(page: &mut Page, info: &Info) {
     for finding in version.findings.iter().flatten() {
         page.field("finding", format!("{}: {} ({})", finding.level, finding.message, finding.rule));
     }
+    if let Some(changelog) = &version.summary.changelog {
+        page.blank();
+        page.heading("what changed, in the words of its publisher");
+        page.indented(changelog);
+    }
     page.blank();
     page.heading("files");
     for file in &version.files {

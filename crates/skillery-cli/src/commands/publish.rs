@@ -25,11 +25,14 @@ Examples:
   skillery publish ./form-filler --org acme --version 1.0.0
   skillery publish ./form-filler --dry-run
   skillery publish check.py --id acme/email/validator --version 1.1.0 --tag email --tag check
+  skillery publish check.py --id acme/email/validator --version 1.1.1 --changelog 'Takes umlauts.'
+  skillery publish ./form-filler --org acme --version 1.1.0 --changelog-file changes.txt
   skillery publish slugify.py --org acme --version 1.0.1 --sign --key ~/.ssh/id_ed25519
   skillery publish slugify.py --org acme --version 1.0.1 --sign-secret-env ACME_SECRET
   skillery publish slugify.py --org acme --version 1.0.2 --trusted      (in a build)
 
-A version never changes: publishing the same bytes again is fine, other bytes are refused. \
+A version never changes: publishing the same bytes again is fine, other bytes are refused. What changed can be said \
+that way later, too: again as long as the version waits for approval, once when it is handed out. \
 The function that others call is the one named like the skill, else `main` or `run`, \
 else the only public one.
 
@@ -87,6 +90,14 @@ pub(crate) struct PublishArgs {
     /// Who sees the skill: public, internal or private; only the first version sets it
     #[arg(long, value_name = "WHO")]
     pub(super) visibility: Option<Visibility>,
+
+    /// What changed with this version, for whoever sees it
+    #[arg(long, value_name = "TEXT", conflicts_with = "changelog_file")]
+    changelog: Option<String>,
+
+    /// The same, read from this file
+    #[arg(long, value_name = "FILE")]
+    changelog_file: Option<PathBuf>,
 
     /// Take a folder that some client reads, though it leaves the Agent Skills format
     #[arg(long)]
@@ -160,7 +171,7 @@ pub(crate) async fn run(session: &Session, args: &PublishArgs) -> CommandResult 
     if args.lenient {
         return Err(Failure::usage("`--lenient` is for folders"));
     }
-    let secret = read_secret(args)?;
+    let (secret, changelog) = (read_secret(args)?, read_changelog(args)?);
     let code = read_code(&args.file)?;
     let id = choose_id(session, args)?;
     let Some(version) = args.version.clone() else {
@@ -185,10 +196,12 @@ pub(crate) async fn run(session: &Session, args: &PublishArgs) -> CommandResult 
     let sign_with = SignWith { secret: secret.as_ref(), signer: signer.as_ref(), build: build.as_deref() };
     let progress = Progress::spinner(&session.output, &format!("publishing {id} {version}"));
     let published = publish(&client, &session.home()?, draft, sign_with).await?;
+    let said = say_changed(&client, &id, &version, changelog.as_deref()).await;
     // It is published already, so a token that may not look at it is no failure.
     let digest = client.version(&id, &version).await.ok().map(|detail| detail.summary.digest);
     drop(progress);
-    tell(session, &published, digest, &id)
+    tell(session, &published, digest, &id)?;
+    said.map(|()| Exit::Done)
 }
 
 /// Says what would be published.
@@ -330,6 +343,38 @@ pub(super) fn read_secret(args: &PublishArgs) -> Result<Option<Secret>, Failure>
         (Some(variable), _) => secret::from_variable(variable).map(Some),
         (None, true) => secret::from_stdin().map(Some),
         (None, false) => Ok(None),
+    }
+}
+
+/// What is to be said to have changed, if anything is.
+pub(super) fn read_changelog(args: &PublishArgs) -> Result<Option<String>, Failure> {
+    let text = match (&args.changelog, &args.changelog_file) {
+        (Some(text), _) => text.clone(),
+        (None, Some(file)) => {
+            std::fs::read_to_string(file).map_err(|error| Failure::file("read", file, &error))?
+        }
+        (None, None) => return Ok(None),
+    };
+    match text.trim() {
+        "" => Err(Failure::usage("what changed is empty")),
+        text => Ok(Some(text.to_owned())),
+    }
+}
+
+/// Says what changed with a version that is published by now.
+pub(super) async fn say_changed(
+    client: &Client,
+    id: &SkillId,
+    version: &Version,
+    changelog: Option<&str>,
+) -> Result<(), Failure> {
+    let Some(changelog) = changelog else { return Ok(()) };
+    match client.set_changelog(id, version, changelog).await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let reason = format!("{id} {version} is published, and what changed with it is not said");
+            Err(Failure::from(error).because(reason))
+        }
     }
 }
 

@@ -10,7 +10,10 @@ use skillery_core::lint::{Finding, Level, Lint, Strictness, findings_of, lint};
 use skillery_core::{Limits, Segment, SkillId, SkillKind, SkillManifest, SkillMd};
 
 use super::lint::line;
-use super::publish::{PublishArgs, choose_namespace, choose_signer, client, read_secret, show_dry_run, tell};
+use super::publish::{
+    PublishArgs, choose_namespace, choose_signer, client, read_changelog, read_secret, say_changed,
+    show_dry_run, tell,
+};
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::counted;
 use crate::progress::Progress;
@@ -27,7 +30,7 @@ pub(crate) async fn run(session: &Session, args: &PublishArgs) -> CommandResult 
             )));
         }
     }
-    let secret = read_secret(args)?;
+    let (secret, changelog) = (read_secret(args)?, read_changelog(args)?);
     let folder = folder_of(&args.file);
     let (limits, strictness) = (Limits::default(), strictness(args));
     let read = read_folder(folder, &limits)?;
@@ -77,7 +80,9 @@ pub(crate) async fn run(session: &Session, args: &PublishArgs) -> CommandResult 
     let sent = publish_folder(&client, &session.home()?, draft, sign_with, progress.upload()).await;
     drop(progress);
     let published = sent.map_err(with_findings)?;
-    tell(session, &published, Some(published.code_hash), &id)
+    let said = say_changed(&client, &id, &version, changelog.as_deref()).await;
+    tell(session, &published, Some(published.code_hash), &id)?;
+    said.map(|()| Exit::Done)
 }
 
 /// The folder that is meant, where its `SKILL.md` is named.

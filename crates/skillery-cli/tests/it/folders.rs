@@ -73,6 +73,22 @@ fn a_folder_comes_as_it_was_published() {
         .json();
     assert_eq!((&again["created"], &again["code_hash"]), (&Value::Bool(false), &again["digest"]));
 
+    // What changed may be said later.
+    author
+        .run([
+            "publish",
+            "form-filler",
+            "--org",
+            "acme",
+            "--version",
+            "1.0.0",
+            "--changelog",
+            "Fills in more.",
+        ])
+        .ok();
+    let shown = author.run(["info", "acme/form-filler", "--json"]).ok().json();
+    assert_eq!(shown["version"]["changelog"], "Fills in more.");
+
     let user = server.place();
     let installed = user.run(["install", "acme/form-filler", "--json"]).ok().json();
     let path = installed_path(&installed);

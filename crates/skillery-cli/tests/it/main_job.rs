@@ -38,6 +38,48 @@ fn publish_search_install_run_rate() {
 }
 
 #[test]
+fn what_changed_is_said_with_a_version_and_shown() {
+    let server = Server::start();
+    let place = server.place();
+    place.write("email_validator.py", VALIDATOR);
+    let id = "acme/email_validator";
+    let publish = |version: &'static str, more: &[&'static str]| {
+        let usual = ["publish", "email_validator.py", "--org", "acme", "--version", version];
+        place.run([&usual[..], more].concat())
+    };
+    // What the registry does not take is not said; the version is published all the same.
+    let refused = publish("1.0.0", &["--changelog", "Takes umlauts.\u{1b}[31m"]).fails(2);
+    assert!(refused.stdout.contains("published acme/email_validator 1.0.0"), "{}", refused.stdout);
+    assert!(refused.stderr.contains("what changed with it is not said"), "{}", refused.stderr);
+    publish("1.0.0", &["--changelog", "Takes umlauts.\nAnd more."]).ok();
+    let shown = place.run(["info", id]).ok().stdout;
+    let told = "\nwhat changed, in the words of its publisher\n  Takes umlauts.\n  And more.\n\nfiles\n";
+    assert!(shown.contains(told), "{shown}");
+    let shown = place.run(["info", id, "--version", "1.0.0", "--json"]).ok().json();
+    assert_eq!(shown["version"]["changelog"], "Takes umlauts.\nAnd more.");
+    // Of what is handed out it is said once.
+    publish("1.0.0", &["--changelog", "Takes umlauts.\nAnd more.\n"]).ok();
+    let again = publish("1.0.0", &["--changelog", "Takes nothing."]).fails(2);
+    assert!(again.stderr.contains("is said, and it is published"), "{}", again.stderr);
+    // It can be said later, and stand in a file.
+    publish("1.1.0", &[]).ok();
+    assert!(!place.run(["info", id]).ok().stdout.contains("what changed"));
+    place.write("changes.txt", "Is faster.\n");
+    place.write("nothing.txt", " \n");
+    publish("1.1.0", &["--changelog-file", "changes.txt"]).ok();
+    assert!(place.run(["info", id]).ok().stdout.contains("\n  Is faster.\n"));
+    for wrong in [
+        &["--changelog-file", "nothing.txt"][..],
+        &["--changelog", " "],
+        &["--changelog", "x", "--changelog-file", "changes.txt"],
+    ] {
+        publish("1.2.0", wrong).fails(2);
+    }
+    publish("1.2.0", &["--changelog-file", "none.txt"]).fails(4);
+    place.run(["info", id, "--version", "1.2.0"]).fails(4);
+}
+
+#[test]
 fn results_for_programs() {
     let server = Server::start();
     let place = server.place();

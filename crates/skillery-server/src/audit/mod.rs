@@ -160,7 +160,9 @@ impl Denials {
         let is_hidden = noted.is_hidden
             && origin.who().is_some()
             && (status.as_u16() == 404 || (origin.via == "mcp" && status.is_success()));
-        if !is_refused && !is_hidden {
+        // What a rule forbids to everybody is an attempt as well: to feel for a private network, to leave an org without an owner.
+        let is_forbidden = matches!(code, Some(ProblemCode::AddressNotAllowed | ProblemCode::LastOwner));
+        if !is_refused && !is_hidden && !is_forbidden {
             return;
         }
         let named = Named::of(path);
@@ -184,6 +186,11 @@ impl Denials {
         }
         if about.subject.is_none() || !path.starts_with("/api/v1/") {
             about.subject = Some(named.name.as_deref().map_or_else(|| plain(path), plain));
+        }
+        if let Some(address) =
+            noted.address.as_deref().filter(|_| code == Some(ProblemCode::AddressNotAllowed))
+        {
+            about.subject = Some(plain(address));
         }
         let code = code.map_or_else(|| status.as_u16().to_string(), |code| code.as_str().to_owned());
         let code = if is_hidden && status.is_success() { hidden_code() } else { code };

@@ -403,6 +403,22 @@ pub async fn changelog(
         .await?)
 }
 
+/// What changed with the latest versions of the skills with these keys, as their publishers say: each with the key and the version, in
+/// no order.
+pub async fn latest_changelogs(db: &Db, keys: &[String]) -> Result<Vec<(String, String, String)>> {
+    let mut found = Vec::new();
+    for piece in pieces(keys) {
+        let text = format!(
+            "SELECT n.skill, n.version, n.text FROM skills s \
+             JOIN changelogs n ON n.skill = s.key AND n.version = s.latest WHERE s.key IN ({})",
+            placeholders(1, piece.len())
+        );
+        let query = sqlx::query_as::<_, (String, String, String)>(AssertSqlSafe(text));
+        found.extend(query.bind_all(piece.iter().cloned()).fetch_all(db.reader()).await?);
+    }
+    Ok(found)
+}
+
 /// Keeps what changed with a version, in place of what was said before.
 pub async fn set_changelog(
     tx: &mut Tx,

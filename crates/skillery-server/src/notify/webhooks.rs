@@ -8,7 +8,7 @@ use skillery_core::event::Event;
 use skillery_core::notification::MAX_WEBHOOK_URL_LENGTH;
 use skillery_core::time::Time;
 use skillery_core::{Namespace, NotificationDetail, NotificationKind, Problem, ProblemCode, Role, Scope};
-use url::Url;
+use url::{Position, Url};
 
 use super::deliver::secret_of;
 use super::follow::Telling;
@@ -22,6 +22,7 @@ use crate::db::webhooks::{self as table, WebhookRow};
 use crate::db::{Tx, mail, orgs};
 use crate::failure::{Failure, Result};
 use crate::http::api::orgs::org_not_found;
+use crate::origin;
 use crate::outbound::Reach;
 use crate::text::invalid;
 
@@ -70,7 +71,19 @@ pub(super) fn place(text: &str) -> Result<(Url, Reach)> {
     Ok((url, reach))
 }
 
-fn checked(app: &App, text: &str) -> Result<String> {
+/// The address, where something may be sent to it. Of one that is refused the audit has host and port: what else stands in it may be
+/// secret.
+fn checked(app: &App, text: &str, namespace: Option<&str>) -> Result<String> {
+    reached(app, text).inspect_err(|failure| {
+        if failure.code() == ProblemCode::AddressNotAllowed
+            && let Ok(url) = Url::parse(text)
+        {
+            origin::refused_address(&url[Position::BeforeHost..Position::AfterPort], namespace);
+        }
+    })
+}
+
+fn reached(app: &App, text: &str) -> Result<String> {
     let (url, reach) = place(text)?;
     let refused = |why: String| -> Failure {
         Problem::new(ProblemCode::AddressNotAllowed, why).with("field", "url").into()
@@ -185,7 +198,7 @@ pub async fn add(app: &App, caller: &Caller, request: CreateWebhookRequest) -> R
         None => caller.require_unbound(Scope::Admin)?.clone(),
         Some(namespace) => (**caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone(),
     };
-    let url = checked(app, &request.url)?;
+    let url = checked(app, &request.url, request.namespace.as_ref().map(Namespace::as_str))?;
     let (id, secret) = (app.environment.new_id(), secret_of(app.environment.random()));
     let row = WebhookRow {
         secret: app.secret_key.seal(&app.environment, &context(&id), &secret)?,
@@ -286,7 +299,8 @@ pub async fn update(
     seen: Option<Time>,
 ) -> Result<Webhook> {
     let (identity, row) = visible(app, caller, id).await?;
-    let url = request.url.as_deref().map(|url| checked(app, url)).transpose()?;
+    let namespace = row.namespace.as_deref();
+    let url = request.url.as_deref().map(|url| checked(app, url, namespace)).transpose()?;
     let (teller, environment) = (Teller::of(app), app.environment.clone());
     let telling = match &url {
         Some(url) => leads(app, &row, url, NotificationDetail::WebhookChanged).await?,

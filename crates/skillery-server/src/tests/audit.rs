@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::{Value, json};
 
+use super::pages::Browser;
 use super::{ADMIN, Answer, TestApp, skill};
 use crate::audit;
 use crate::counters;
@@ -234,6 +235,79 @@ async fn refusals_of_other_protocols_are_told_too() {
     assert!(answer.to_string().contains("skill-not-found"), "{answer}");
     let vias: std::collections::BTreeSet<String> = texts(&denied(&app).await, "via").into_iter().collect();
     assert_eq!(vias.into_iter().collect::<Vec<_>>(), ["clawhub", "git", "mcp"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_rule_forbids_to_everybody_is_told_and_no_secret_of_an_address() {
+    let app = app().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let anna = app.user("anna", &["read", "admin"]).await;
+    app.member("acme", "anna", "admin").await;
+    let send = async |method: Method, path: &str, token: &str, body: Value| {
+        from(&app, "192.0.2.1", method, path, token, body).await
+    };
+    let hooks = "/api/v1/notifications/webhooks";
+    let inside =
+        json!({ "url": "https://10.0.0.7:8443/secret-path?key=secret-key#secret", "namespace": "acme" });
+    send(Method::POST, hooks, &anna, inside).await.fails(422, "address-not-allowed");
+    let named = json!({ "url": "https://secret-name:secret-word@example.org/" });
+    send(Method::POST, hooks, &anna, named).await.fails(422, "address-not-allowed");
+    let file = json!({ "url": "file:///etc/secret" });
+    send(Method::POST, hooks, &anna, file).await.fails(422, "address-not-allowed");
+    let made = send(Method::POST, hooks, &anna, json!({ "url": "https://example.org/hook" })).await.is(201);
+    let hook = format!("{hooks}/{}", made["id"].as_str().unwrap());
+    let within = json!({ "url": "https://[::1]:9000/?secret" });
+    send(Method::PATCH, &hook, &anna, within).await.fails(422, "address-not-allowed");
+    // A field that is wrong is no attempt.
+    send(Method::POST, hooks, &anna, json!({ "url": "https://" })).await.fails(422, "invalid-field");
+    let mut browser = Browser::signed_in(&app, &anna).await;
+    let typed = [("action", "add"), ("url", "https://169.254.169.254/secret")];
+    assert_eq!(browser.post("/account/webhooks", &typed).await.status, 422);
+
+    let rows = entries(&app, ADMIN, "outcome=denied&actor=anna").await;
+    let told = |rows: &[Value]| -> Vec<String> {
+        let part = |row: &Value, field: &str| row[field].as_str().unwrap_or("-").to_owned();
+        let fields = ["via", "action", "subject", "namespace", "code"];
+        rows.iter().map(|row| fields.map(|field| part(row, field)).join(" ")).collect()
+    };
+    let route = format!("{hooks}/{{webhook}}");
+    assert_eq!(
+        told(&rows),
+        [
+            "web POST /account/webhooks 169.254.169.254 - address-not-allowed".to_owned(),
+            format!("api PATCH {route} [::1]:9000 - address-not-allowed"),
+            format!("api POST {hooks} {hooks} - address-not-allowed"),
+            format!("api POST {hooks} example.org - address-not-allowed"),
+            format!("api POST {hooks} 10.0.0.7:8443 acme address-not-allowed"),
+        ]
+    );
+    let everything = serde_json::to_string(&rows).unwrap();
+    assert!(!everything.contains("secret"), "{everything}");
+
+    let owner = "/api/v1/orgs/acme/members/admin";
+    send(Method::DELETE, owner, ADMIN, Value::Null).await.fails(409, "last-owner");
+    send(Method::PUT, owner, ADMIN, json!({ "role": "reader" })).await.fails(409, "last-owner");
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let taken = [("action", "remove"), ("user", "admin"), ("confirm", "yes")];
+    assert_eq!(browser.post("/orgs/acme/members", &taken).await.status, 409);
+    let member = "/api/v1/orgs/{namespace}/members/{user}";
+    let rows = entries(&app, ADMIN, "outcome=denied&actor=admin").await;
+    assert_eq!(
+        told(&rows),
+        [
+            "web POST /orgs/{namespace}/members /orgs/acme/members acme last-owner".to_owned(),
+            format!("api PUT {member} acme acme last-owner"),
+            format!("api DELETE {member} acme acme last-owner"),
+        ]
+    );
+    let found = entries(&app, ADMIN, "actor=admin&action=DELETE").await;
+    assert_eq!(told(&found), [format!("api DELETE {member} acme acme last-owner")]);
+    // The admins of the namespace read what was tried there.
+    let seen = told(&entries(&app, &anna, "outcome=denied&namespace=acme").await);
+    assert_eq!(
+        (seen.len(), seen[3].as_str()),
+        (4, format!("api POST {hooks} 10.0.0.7:8443 acme address-not-allowed").as_str())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::db::{Tx, accounts, orgs};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, Page, done, json};
+use crate::origin;
 
 /// Who has a role in a namespace, held there or in one above it. For members.
 #[utoipa::path(
@@ -167,6 +168,7 @@ async fn keep_an_owner(
 ) -> Result<()> {
     let loses_owner = before == Some(Role::Owner) && after != Some(Role::Owner);
     if loses_owner && namespace.depth() == 1 && orgs::owners(tx, &namespace.key()).await? <= 1 {
+        origin::refused_in(namespace.as_str());
         return Err(Failure::new(ProblemCode::LastOwner, format!("`{namespace}` has one owner only")));
     }
     Ok(())

@@ -11,8 +11,8 @@ use skillery_core::time::Time;
 use skillery_core::{Digest, Namespace, ProblemCode, SkillId, Sort, Version, VersionStatus, Visibility};
 
 use super::search::{found, records};
-use crate::db::log;
 use crate::db::skills::SkillRow;
+use crate::db::{log, review};
 use crate::failure::{Failure, Result};
 use crate::http::api::search as search_api;
 use crate::http::api::versions as versions_api;
@@ -125,9 +125,10 @@ pub async fn of_skill(call: &Call, id: &SkillId) -> Result<Response> {
             published: version.created_at.to_string(),
             updated: changed.to_string(),
             author: version.publisher,
-            summary: match reason.as_str() {
-                "" => of.map(|record| record.description.clone()).unwrap_or_default(),
-                reason => format!("Yanked: {reason}"),
+            summary: match (reason.as_str(), version.changelog) {
+                ("", Some(changelog)) => changelog,
+                ("", None) => of.map(|record| record.description.clone()).unwrap_or_default(),
+                (reason, _) => format!("Yanked: {reason}"),
             },
             tags: of.map(|record| record.tags.clone()).unwrap_or_default(),
         }
@@ -204,14 +205,19 @@ async fn of_search(
         let detail = format!("there is no skill in `{namespace}` here");
         return Err(Failure::new(ProblemCode::OrgNotFound, detail));
     }
-    let entries = records(call, &found).await?.into_iter().map(|record| Entry {
-        address: format!("{base}/{}/versions/{}", record.id, record.version),
-        title: format!("{} {}", record.id, record.version),
-        published: record.updated_at.clone(),
-        updated: record.updated_at,
-        author: record.author,
-        summary: record.description,
-        tags: record.tags,
+    let records = records(call, &found).await?;
+    let mut told = told(call, &records).await?;
+    let entries = records.into_iter().map(|record| {
+        let changelog = told.remove(&(key(&record), record.version.clone()));
+        Entry {
+            address: format!("{base}/{}/versions/{}", record.id, record.version),
+            title: format!("{} {}", record.id, record.version),
+            published: record.updated_at.clone(),
+            updated: record.updated_at,
+            author: record.author,
+            summary: changelog.unwrap_or(record.description),
+            tags: record.tags,
+        }
     });
     let feed = Feed {
         address,
@@ -224,6 +230,17 @@ async fn of_search(
     };
     // What is found depends on who asks.
     feed.answer(call, call.caller.identity().is_none() && call.app.settings.anonymous_reads)
+}
+
+/// What changed with the latest versions of these skills, by the key of the skill and the version.
+async fn told(call: &Call, records: &[Record]) -> Result<HashMap<(String, String), String>> {
+    let keys: Vec<String> = records.iter().map(key).collect();
+    let told = review::latest_changelogs(&call.app.db, &keys).await?;
+    Ok(told.into_iter().map(|(skill, version, text)| ((skill, version), text)).collect())
+}
+
+fn key(record: &Record) -> String {
+    record.id.parse::<SkillId>().map(|id| id.key()).unwrap_or_default()
 }
 
 #[cfg(test)]

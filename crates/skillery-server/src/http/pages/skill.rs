@@ -16,7 +16,7 @@ use super::frame::{Frame, page};
 use super::markdown::{self, Rendered};
 use super::pager::fitting_rows;
 use super::versions::file_weight;
-use super::{insight as usage, installs, place, review, show};
+use super::{insight as usage, installs, place, review, said, show};
 use crate::failure::{Failure, Result};
 use crate::http::api::{ratings as ratings_api, versions as versions_api};
 use crate::http::call::{Call, Page};
@@ -43,9 +43,13 @@ const SHORT: usize = 200;
 const NAME: usize = 100;
 /// Bytes of HTML that an address has as a link; a heavier one is shown as text.
 const ADDRESS: usize = 1_500;
+/// Bytes of HTML that what changed has, and where all of it is asked for; and those around it, or of the form that says it.
+const TOLD: usize = 6_000;
+const ALL_TOLD: usize = 28_000;
+const TELLING: usize = 900;
 /// How often the id and the version stand on the page at most, but for lines, files and instructions.
-const IDS: usize = 49;
-const VERSIONS: usize = 36;
+const IDS: usize = 51;
+const VERSIONS: usize = 39;
 /// Bytes of HTML around what to type for a program, around a signature, and around a tag.
 const LINE: usize = 160;
 const SIGNATURE: usize = 80;
@@ -134,6 +138,14 @@ struct SkillPage {
     findings: Option<review::Counts>,
     /// Whether the viewer may look at the review of it.
     may_review: bool,
+    /// What its publisher says has changed, on its own page, and whether that is all of it.
+    told: Option<(String, bool)>,
+    /// Whether all of that was asked for.
+    is_all_told: bool,
+    /// Whether the viewer may say it, as nobody has said it.
+    may_tell: bool,
+    /// Characters of it at most.
+    most_changelog: usize,
     /// Whether the viewer may know who has it.
     may_know_who: bool,
     /// How sound the version is that is shown; none where its files are for nobody, or cannot be read now.
@@ -213,7 +225,17 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
     let tags = shown_tags(&detail.tags);
     let facts = [warning.as_deref(), badge.as_deref()].into_iter().flatten().map(show::weight).sum::<usize>();
     let above = around(&detail, &lines, &tags) + facts + recent.as_ref().map_or(0, String::len);
-    let left = ROOM.saturating_sub(above);
+    let is_all_told = call.parameter("told").is_some();
+    let changelog = detail.summary.changelog.as_deref().filter(|_| is_pinned);
+    let most = if is_all_told { ALL_TOLD } else { TOLD };
+    let most = most.min(ROOM.saturating_sub(above + TELLING));
+    let told = changelog.map(|text| said::fitting(text, most, true));
+    let may_tell = is_pinned
+        && detail.summary.changelog.is_none()
+        && review::may_tell(&call.caller, &row.id, &detail.summary.publisher);
+    let telling = told.as_ref().map(|(text, _)| TELLING + show::weight(text));
+    let telling = telling.unwrap_or(if may_tell { TELLING } else { 0 });
+    let left = ROOM.saturating_sub(above + telling);
     let room = (left.saturating_sub(FILES) / STEP * STEP).min(markdown::ROOM);
     // The record needs no files: a page tells it while they cannot be read, and says so.
     let mut readable = has_files;
@@ -279,6 +301,10 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         badge,
         findings,
         may_review,
+        told,
+        is_all_told,
+        may_tell,
+        most_changelog: app.settings.limits.changelog_length,
         may_know_who,
         health,
         recent,

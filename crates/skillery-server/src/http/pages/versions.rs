@@ -37,8 +37,10 @@ const ROW: usize = 360;
 const LINK: usize = 65;
 /// Bytes of HTML that a row of a list of files has without names.
 const FILE_ROW: usize = 100;
-/// Characters of a reason in the list of versions.
+/// Characters of a reason in the list of versions, and of what changed, with what is around that.
 const REASON: usize = 160;
+const CHANGED: usize = 160;
+const AROUND: usize = 45;
 /// Lines of a file on one page, and bytes of HTML that they are at most with their numbers, each of which takes so many.
 const LINES: usize = 500;
 const HTML: usize = 48_000;
@@ -94,9 +96,12 @@ fn version_weight(version: &VersionSummary, path: usize) -> usize {
     let links =
         1 + usize::from(version.status.has_files()) + usize::from(version.status == VersionStatus::Pending);
     let reason = version.reason.as_deref().map(|reason| show::weight(&show::clipped(reason, REASON)));
+    let changed =
+        version.changelog.as_deref().map(|text| AROUND + show::weight(&show::clipped(text, CHANGED)));
     ROW + links * (LINK + path + 2 * version.version.to_string().len())
         + version.publisher.len()
         + reason.unwrap_or(0)
+        + changed.unwrap_or(0)
 }
 
 #[derive(Template)]

@@ -77,6 +77,39 @@ async fn a_feed_tells_what_is_new() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn feeds_tell_what_changed() {
+    let app = TestApp::new().await;
+    for (version, changelog) in [("1.0.0", "The first one."), ("1.1.0", "Mends <it> & \"more\".")] {
+        app.publish("acme/tool", version).await;
+        let path = format!("/api/v1/skills/acme/tool/versions/{version}/changelog");
+        app.put(&path, ADMIN, json!({ "changelog": changelog })).await.is(200);
+        app.app.environment.advance_seconds(60);
+    }
+    app.publish("acme/other", "1.0.0").await;
+    app.settle().await;
+    let mut browser = Browser::new(&app);
+    let description = skill("acme/other", "1.0.0")["description"].as_str().unwrap().to_owned();
+    let newest = "Mends <it> & \"more\".";
+    for (path, told) in [
+        ("/acme/tool/feed", [newest, "The first one."]),
+        // A skill of which nobody has said it is told by what it is for.
+        ("/acme/feed", [description.as_str(), newest]),
+        ("/search/feed", [description.as_str(), newest]),
+    ] {
+        let body = text(&browser.get(path).await);
+        let feed = Document::parse(&body).unwrap();
+        assert_eq!(texts(&feed, "summary"), told, "{path}");
+    }
+    // Why it was yanked is more to the point.
+    app.put("/api/v1/skills/acme/tool/versions/1.1.0/yank", ADMIN, json!({ "reason": "it leaks" }))
+        .await
+        .is(200);
+    let body = text(&browser.get("/acme/tool/feed").await);
+    let feed = Document::parse(&body).unwrap();
+    assert_eq!(texts(&feed, "summary"), ["Yanked: it leaks", "The first one."]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn feeds_of_namespaces_and_searches_show_what_the_viewer_sees() {
     let app = TestApp::new().await;
     app.publish("acme/email/tool", "1.0.0").await;

@@ -3,6 +3,7 @@
 mod account;
 mod admin;
 mod audit;
+mod changelog;
 mod facts;
 mod feeds;
 mod insight;

@@ -157,6 +157,11 @@ async fn act(form: &Form, frame: &Frame, id: &SkillId, version: &Version, path: 
         "changelog" => {
             let request = ChangelogRequest { changelog: text("changelog") };
             changelog::set(app, caller, id, version, request).await?;
+            // The page of the version has this form, too.
+            let page = format!("/{id}/versions/{version}");
+            if form.next(path) == page {
+                return Ok(Done::At(page, "saved", String::new()));
+            }
             Ok(at("saved", ""))
         }
         _ => Err(form::unknown()),

@@ -14,8 +14,8 @@ use super::super::frame::{Frame, page, see_other};
 use super::super::highlight;
 use super::super::pager::fitting_rows;
 use super::super::place::encoded;
-use super::super::show;
 use super::super::skill::Header;
+use super::super::{said, show};
 use super::asked::Asked;
 use super::changes::Changes;
 use super::lines::{FileView, Files, Row, Shown, Space, laid_out};
@@ -33,6 +33,10 @@ use crate::skill;
 pub const DIFF: &str = "/{id}/versions/{version}/diff";
 
 const ROOM: Space = Space { rows: 34_000, colours: 14_000 };
+
+/// Bytes of HTML that what the publisher says has, and what is around it. All of it is on the page of the version.
+const TOLD: usize = 1_500;
+const AROUND: usize = 300;
 
 /// A diff as it is shown on a page.
 pub struct Shows {
@@ -182,6 +186,8 @@ struct DiffPage {
     /// Whether they are typed, as menus have no room for all of them.
     are_typed: bool,
     may_review: bool,
+    /// What the publisher of the version says has changed with it, and whether that is all of it.
+    told: Option<(String, bool)>,
     /// Nothing is said here: that is done where a version is reviewed.
     talking: Talking,
     now: Time,
@@ -234,8 +240,11 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: &Version) ->
     let mut versions = versions_api::seen(app, caller, &row).await?;
     let mut header = Header::new(row.id.clone(), row.visibility, row.latest.clone(), "version").of(version);
     header.versions = versions.len();
-    let publisher =
-        versions.iter().find(|known| known.version == *version).map(|known| known.publisher.clone());
+    let known = versions.iter().find(|known| known.version == *version);
+    let publisher = known.map(|known| known.publisher.clone());
+    let changelog = known.and_then(|known| known.changelog.as_deref());
+    let told = changelog.map(|text| said::fitting(text, TOLD, true));
+    let telling = told.as_ref().map_or(0, |(text, _)| AROUND + show::weight(text));
     // What was rejected or is quarantined is handed out to nobody.
     versions.retain(|known| !matches!(known.status, VersionStatus::Rejected | VersionStatus::Quarantined));
     let total = versions.len();
@@ -243,7 +252,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: &Version) ->
     let weight: fn(&VersionSummary) -> usize = if are_typed { suggested } else { in_menus };
     versions.truncate(fitting_rows(versions.iter().take(MENU), MOST_MENUS, weight));
     let menus: usize = versions.iter().map(weight).sum();
-    let room = ROOM.without(menus.saturating_sub(MENUS));
+    let room = ROOM.without(menus.saturating_sub(MENUS) + telling);
     let shows = Shows::of(app, caller, &row.id, version, &asked, room).await?;
     let seen = shows.seen(app, caller).await?;
     let title = match &shows.from {
@@ -258,6 +267,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: &Version) ->
         talking: Talking::default(),
         now: app.environment.now(),
         header,
+        told,
         seen,
         shows,
         asked,

@@ -28,6 +28,17 @@ pub use standing::{few, needs};
 pub fn may_review(caller: &Caller, id: &SkillId, publisher: &str) -> bool {
     let namespace = id.namespace();
     let has = |role| caller.require_role(Scope::Read, role, &namespace).is_ok();
-    let is_publisher = || caller.identity().is_some_and(|identity| identity.user.name == publisher);
-    has(Role::Reviewer) || (has(Role::Reader) && is_publisher())
+    has(Role::Reviewer) || (has(Role::Reader) && is_by(caller, publisher))
+}
+
+/// Whether the viewer may say what changed with a version by this publisher, where nobody has said it: who published it, and admins of
+/// the namespace.
+pub fn may_tell(caller: &Caller, id: &SkillId, publisher: &str) -> bool {
+    let namespace = id.namespace();
+    let has = |role| caller.require_role(Scope::Publish, role, &namespace).is_ok();
+    has(Role::Admin) || (has(Role::Publisher) && is_by(caller, publisher))
+}
+
+fn is_by(caller: &Caller, publisher: &str) -> bool {
+    caller.identity().is_some_and(|identity| identity.user.name == publisher)
 }

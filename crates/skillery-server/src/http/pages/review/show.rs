@@ -22,7 +22,7 @@ use super::findings::{Counts, counts};
 use super::lines::{FileView, Row, Shown, Space};
 use super::standing::{Stage, Step, history, stages};
 use super::talking::{Stands, Talk, Talking, Viewer, is_of_file, stands_on};
-use super::{may_review, standing, thread};
+use super::{may_review, may_tell, standing, thread};
 use crate::access::Caller;
 use crate::app::App;
 use crate::approvals::{Asked as Person, Worth, asks_for};
@@ -388,9 +388,10 @@ async fn may(
         (standing.status == VersionStatus::Pending, standing.status == VersionStatus::Published);
     let is_publisher = identity.user.name == detail.summary.publisher;
     let mine = standing.decisions.iter().find(|decision| decision.user == identity.user.name);
-    may.tell = is_publisher
-        && caller.require_role(Scope::Publish, Role::Publisher, &namespace).is_ok()
-        && ((is_pending && standing.held_for.is_none()) || detail.summary.changelog.is_none());
+    // What is said already is changed by who said it: in a form as well it would leave admins less room for what they decide about.
+    may.tell = may_tell(caller, id, &detail.summary.publisher)
+        && (detail.summary.changelog.is_none()
+            || (is_publisher && is_pending && standing.held_for.is_none()));
     // The log names the role by which somebody decides: being an admin of the registry is none.
     let own = identity.own_role_in(&namespace.key());
     may.force =

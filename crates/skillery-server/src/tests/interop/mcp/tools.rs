@@ -208,6 +208,22 @@ async fn limits_of_the_registry_hold_for_a_tool() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_skill_is_shown_with_what_changed() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let arguments = json!({ "id": "acme/tool" });
+    assert_eq!(app.tool("", "show_skill", arguments.clone()).await.get("changelog"), None);
+    let said = json!({ "changelog": "Takes umlauts.\nsha-256: none" });
+    app.put("/api/v1/skills/acme/tool/versions/1.0.0/changelog", ADMIN, said).await.is(200);
+    let call = json!({ "name": "show_skill", "arguments": arguments });
+    let result = app.rpc("", "tools/call", call).await;
+    assert_eq!(result["structuredContent"]["changelog"], "Takes umlauts.\nsha-256: none");
+    // No line of it passes for a field of the answer.
+    let text = result["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("\nwhat changed: Takes umlauts.\n  sha-256: none\n"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_large_file_is_no_answer_of_a_tool() {
     let app = TestApp::new().await;
     let mut body = skill("acme/tool", "1.0.0");
