@@ -35,9 +35,10 @@ pub fn run(setup: &Setup) -> Result<Findings> {
         loads.push((*name, load.signed_in(&registry.token)));
     }
     let approver = dataset::decisions::approver(&registry)?;
-    let (name, path) = ("what a reviewer has decided", "/account/approvals?show=decided".to_owned());
-    let load = Load::new(&format!("pages-{name}"), registry.address, &[path], CONNECTIONS)?;
-    loads.push((name, load.signed_in(&approver)));
+    for (name, path) in OF_A_MEMBER {
+        let load = Load::new(&format!("pages-{name}"), registry.address, &[address(path)], CONNECTIONS)?;
+        loads.push((*name, load.signed_in(&approver)));
+    }
     let contenders = loads
         .iter()
         .map(|(name, load)| (*name, Box::new(|| load.run(setup.seconds)) as Box<dyn FnMut() -> _>))
@@ -55,10 +56,20 @@ fn open() -> Vec<(&'static str, Vec<String>)> {
         found.iter().map(|path| path.replace("/api/v1/skills", "/search") + more).collect::<Vec<_>>()
     };
     let tags = skills.iter().flat_map(|skill| skill.tags.first()).map(|tag| format!("/tags/{tag}"));
+    let filtered = skills.iter().flat_map(|skill| {
+        let team = skill.id.split('/').next()?;
+        Some(format!("/search?org={team}&tags={}&min_rating=0", skill.tags.first()?))
+    });
     let many = vec![
         ("search of one word", searches(1, "")),
         ("search of three words", searches(3, "")),
         ("search, by installs", searches(1, "&sort=installs")),
+        ("search, by rating", searches(1, "&sort=rating")),
+        ("search, by time", searches(1, "&sort=updated")),
+        ("search, by name", searches(1, "&sort=name")),
+        ("search, by trend", searches(1, "&sort=trending")),
+        ("search of one publisher", searches(1, "&publisher=admin")),
+        ("search with filters", filtered.collect()),
         (
             "suggestions",
             searches(1, "").iter().map(|path| path.replace("/search", "/search/suggest")).collect(),
@@ -114,6 +125,7 @@ const OPEN: &[(&str, &str)] = &[
     ("what language models read", "/llms.txt"),
     ("icon", "/favicon.ico"),
     ("documents of the API", "/docs"),
+    ("errors of the API", "/docs/errors"),
 ];
 
 /// Pages of somebody who is signed in, an admin.
@@ -155,6 +167,17 @@ const SIGNED_IN: &[(&str, &str)] = &[
     ("review", "/{id}/versions/{pending}/review"),
     ("what changed in what waits", "/{id}/versions/{pending}/diff"),
     ("one line of it", "/{id}/versions/{pending}/review?at=new:7:SKILL.md"),
+];
+
+/// Pages of somebody who is signed in, reviews in one org and is nobody anywhere else.
+const OF_A_MEMBER: &[(&str, &str)] = &[
+    ("start, of a member", "/"),
+    ("search of nothing, of a member", "/search"),
+    ("the long skill, of a member", "/{id}"),
+    ("account of a member", "/account"),
+    ("notifications of a member", "/account/notifications"),
+    ("what waits for a reviewer", "/account/approvals"),
+    ("what a reviewer has decided", "/account/approvals?show=decided"),
 ];
 
 fn row(outcome: &Outcome) -> Row {

@@ -107,7 +107,7 @@ async fn signed_requests_and_rejections_are_kept_and_shown_and_count_for_nothing
     let entry = app.last("version.changes-requested").await;
     assert_eq!(entry["event"]["signature"]["key"], hers.fingerprint());
     let asked = ("changes-requested".to_owned(), entry["index"].as_u64().unwrap());
-    assert_eq!(app.signed_reviews(&rita, "1.0.0").await, [asked.clone()]);
+    assert_eq!(app.signed_reviews(&rita, "1.0.0").await, std::slice::from_ref(&asked));
     let pill = "<span class=\"pill good\">signed</span>";
     let page = Browser::signed_in(&app, &rita).await.page("/acme/tool/versions/1.0.0/review").await;
     assert_eq!(page.matches(pill).count(), 1, "{page}");
