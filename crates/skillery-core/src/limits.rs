@@ -174,7 +174,7 @@ pub struct Limits {
     pub review_comments: usize,
     /// Times that one comment may be changed.
     pub review_edits: usize,
-    /// What changed with a version, in the words of its publisher.
+    /// What changed with a version, as its publisher or an admin says.
     pub changelog_length: usize,
 }
 

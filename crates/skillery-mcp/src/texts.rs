@@ -141,8 +141,10 @@ pub(crate) fn shown(skill: &SkillDetail) -> String {
             text += &format!("\n{name}: {value}");
         }
     };
-    // Set in, so that no line of it passes for one of these fields.
-    field("what changed", skill.changelog.as_deref().unwrap_or_default().replace('\n', "\n  "));
+    // Set in, so that no line of it passes for one of these fields, and with all that is hidden written out.
+    let changelog = skill.changelog.as_deref().unwrap_or_default();
+    let lines: Vec<_> = changelog.split('\n').map(|line| skillery_core::hidden::visible(line).0).collect();
+    field("what changed, as its publisher or an admin says", lines.join("\n  "));
     field("tags", skill.tags.join(", "));
     field("author", skill.author.clone());
     field("licence", skill.license.clone());

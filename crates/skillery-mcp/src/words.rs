@@ -97,7 +97,7 @@ pub struct SkillDetail {
     pub warning: Option<String>,
     /// What it is for, in the words of its author.
     pub description: String,
-    /// What changed with this version, in the words of its publisher.
+    /// What changed with this version, as its publisher or an admin says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub changelog: Option<String>,

@@ -189,7 +189,7 @@ fn describe(page: &mut Page, info: &Info) {
     }
     if let Some(changelog) = &version.summary.changelog {
         page.blank();
-        page.heading("what changed, in the words of its publisher");
+        page.heading("what changed, as its publisher or an admin says");
         page.indented(changelog);
     }
     page.blank();

@@ -25,7 +25,7 @@ Examples:
   skillery publish ./form-filler --org acme --version 1.0.0
   skillery publish ./form-filler --dry-run
   skillery publish check.py --id acme/email/validator --version 1.1.0 --tag email --tag check
-  skillery publish check.py --id acme/email/validator --version 1.1.1 --changelog 'Takes umlauts.'
+  skillery publish check.py --id acme/email/validator --version 1.1.1 --changelog Faster
   skillery publish ./form-filler --org acme --version 1.1.0 --changelog-file changes.txt
   skillery publish slugify.py --org acme --version 1.0.1 --sign --key ~/.ssh/id_ed25519
   skillery publish slugify.py --org acme --version 1.0.1 --sign-secret-env ACME_SECRET

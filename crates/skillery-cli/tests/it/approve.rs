@@ -182,7 +182,7 @@ fn whatever_is_decided_may_be_signed() {
     let server = Server::start();
     let admin = server.place();
     admin.run(["org", "create", "acme"]).ok();
-    let author = member(&server, &admin, "anna", "publisher");
+    let author = signing(&server, &admin, "anna", "publisher");
     let (rita, rob) =
         (signing(&server, &admin, "rita", "reviewer"), member(&server, &admin, "rob", "reviewer"));
     admin.write("policy.toml", "approvals = 1\nsigned_reviews = true\n");

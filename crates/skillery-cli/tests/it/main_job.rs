@@ -53,7 +53,7 @@ fn what_changed_is_said_with_a_version_and_shown() {
     assert!(refused.stderr.contains("what changed with it is not said"), "{}", refused.stderr);
     publish("1.0.0", &["--changelog", "Takes umlauts.\nAnd more."]).ok();
     let shown = place.run(["info", id]).ok().stdout.clone();
-    let told = "\nwhat changed, in the words of its publisher\n  Takes umlauts.\n  And more.\n\nfiles\n";
+    let told = "\nwhat changed, as its publisher or an admin says\n  Takes umlauts.\n  And more.\n\nfiles\n";
     assert!(shown.contains(told), "{shown}");
     let shown = place.run(["info", id, "--version", "1.0.0", "--json"]).ok().json();
     assert_eq!(shown["version"]["changelog"], "Takes umlauts.\nAnd more.");

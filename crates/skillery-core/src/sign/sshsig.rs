@@ -19,7 +19,7 @@ use crate::time::Time;
 
 /// The namespace of an author's signature on the statement of a version.
 pub const RELEASE_NAMESPACE: &str = "skill-release@v1";
-/// The namespace of a reviewer's signature on an approval.
+/// The namespace of a reviewer's signature on a review.
 pub const REVIEW_NAMESPACE: &str = "skill-review@v1";
 /// The namespace of the signature with which somebody shows to have a key.
 pub const ENROLL_NAMESPACE: &str = "skill-enroll@v1";

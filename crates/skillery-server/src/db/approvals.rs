@@ -232,8 +232,9 @@ pub async fn signed_reviews(
 ) -> Result<Vec<SignedRow>> {
     let rows: Vec<(i64, String, String, String)> = sqlx::query_as(
         "SELECT s.log_index, s.signing_key, s.statement, s.signature FROM signed_reviews s \
-         JOIN log l ON l.idx = s.log_index WHERE s.skill = $1 AND s.version = $2 \
-         ORDER BY CASE l.kind WHEN 'version.approved' THEN 0 ELSE 1 END, s.log_index DESC LIMIT $3",
+         WHERE s.skill = $1 AND s.version = $2 AND s.log_index IN (SELECT r.log_index FROM signed_reviews r \
+         JOIN log l ON l.idx = r.log_index WHERE r.skill = $1 AND r.version = $2 \
+         ORDER BY CASE l.kind WHEN 'version.approved' THEN 0 ELSE 1 END, r.log_index DESC LIMIT $3)",
     )
     .bind(skill.to_owned())
     .bind(version.to_string())

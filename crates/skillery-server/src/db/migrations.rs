@@ -147,6 +147,7 @@ mod tests {
                 .to_owned(),
             format!("INSERT INTO log (idx, at, kind, actor, body) VALUES (7, 0, 'version.published', 'u', '{body}')"),
             format!("INSERT INTO log (idx, at, kind, actor, body) VALUES (4, 0, 'publisher.trusted', 'u', '{trusted}')"),
+            "INSERT INTO log (idx, at, kind, actor, body) VALUES (9, 0, 'version.approved', 'u', '{}')".to_owned(),
             "INSERT INTO gates (skill, version, passed, counts_from) VALUES ('acme/x', '1.0.0', '5', 0)".to_owned(),
             "INSERT INTO gates (skill, version, passed, counts_from) VALUES ('acme/x', '1.1.0', '', 0)".to_owned(),
             "INSERT INTO decisions (skill, version, user_id, decision, comment, at, log_index, role, member, signing_key, \

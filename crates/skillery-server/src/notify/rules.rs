@@ -138,7 +138,9 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
         Event::VersionReviewed { version, .. } => {
             vec![looked_at(entry, NotificationKind::VersionReviewed, version)]
         }
-        Event::VersionReleased { policies, version, .. } if !policies.is_empty() => {
+        Event::VersionReleased { approvals, policies, version, .. }
+            if !(approvals.is_empty() && policies.is_empty()) =>
+        {
             let author = Group::Published(Some(version.to_string()));
             vec![
                 Rule::new(entry, NotificationKind::ApprovalDecided, vec![author])
@@ -163,10 +165,8 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
         Event::VersionYanked { version, .. } => vec![yanked(entry, version)],
         Event::VersionUnyanked { version, .. } => vec![taken_back(yanked(entry, version))],
         Event::VersionQuarantined { version, .. } => vec![quarantined(entry, version)],
-        // Only what was in quarantine is released by nobody's approval.
-        Event::VersionReleased { approvals, version, .. } if approvals.is_empty() => {
-            vec![taken_back(quarantined(entry, version))]
-        }
+        // Only what was in quarantine is released by nobody's approval and no policy.
+        Event::VersionReleased { version, .. } => vec![taken_back(quarantined(entry, version))],
         Event::SkillRated { skill, .. } => {
             let groups = vec![Group::Published(None), Group::Roles(ADMINS)];
             let mut rule = Rule::new(entry, NotificationKind::SkillRated, groups);

@@ -1,6 +1,7 @@
 //! What changed with a version, in the words of whoever publishes it.
 
 use skillery_core::api::{ChangelogRequest, VersionDetail};
+use skillery_core::hidden::first_hidden;
 use skillery_core::{ProblemCode, Role, Scope, SkillId, Version, VersionStatus};
 
 use crate::access::{Caller, forbidden};
@@ -9,7 +10,7 @@ use crate::db::{gates, review as table, versions};
 use crate::failure::{Failure, Result};
 use crate::http::api::versions::{detail, whole};
 use crate::skill;
-use crate::text::said;
+use crate::text::{invalid, said};
 
 /// Keeps what changed with a version, as whoever published it, or an admin of the namespace, says. As long as it waits, that can be
 /// said otherwise; of a version that is handed out it is said once.
@@ -23,7 +24,14 @@ pub async fn set(
     let skill = skill::find(app, caller, id).await?;
     let identity = caller.require_role(Scope::Publish, Role::Publisher, &skill.id.namespace())?;
     let most = app.settings.limits.changelog_length;
-    let text = said("changelog", &request.changelog, most, "it says what changed, in `changelog`")?;
+    // A carriage return begins a line for some readers and not for others.
+    let asked = request.changelog.replace("\r\n", "\n").replace('\r', "\n");
+    let text = said("changelog", &asked, most, "it says what changed, in `changelog`")?;
+    // Models read what nobody sees.
+    if let Some((_, found, hidden)) = text.split('\n').find_map(first_hidden) {
+        let detail = format!("`changelog` has the {hidden} {}, which is not allowed", found.escape_unicode());
+        return Err(invalid("changelog", detail));
+    }
     let (identity, wanted, namespace) = ((**identity).clone(), version.clone(), skill.id.namespace());
     let (id, seen_by) = (skill.id.clone(), caller.clone());
     app.db
@@ -39,6 +47,11 @@ pub async fn set(
                 let is_admin = identity.role_in(&namespace.key()).is_some_and(|role| role >= Role::Admin);
                 if row.publisher != identity.user.id && !is_admin {
                     return Err(forbidden(Role::Admin, namespace.as_str()));
+                }
+                // Nobody gets it, and those who have it are told why: not what its publisher wants to say besides.
+                if matches!(row.status, VersionStatus::Quarantined | VersionStatus::Rejected) {
+                    let detail = format!("{id} {wanted} is {}: what changed with it is not said", row.status);
+                    return Err(Failure::new(ProblemCode::StatusConflict, detail));
                 }
                 match table::changelog(tx.connection(), &key, &wanted).await? {
                     Some(known) if known == text => return Ok(()),

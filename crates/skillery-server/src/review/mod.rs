@@ -54,8 +54,9 @@ impl FromStr for Against {
     type Err = VersionError;
 
     fn from_str(text: &str) -> Result<Self, VersionError> {
-        match text {
-            "none" => Ok(Self::Nothing),
+        match text.trim() {
+            // Telephones begin what is typed with a capital letter.
+            none if none.eq_ignore_ascii_case("none") => Ok(Self::Nothing),
             version => version.parse().map(Self::Version),
         }
     }

@@ -652,11 +652,7 @@ async fn what_was_decided_has_pages_from_the_last_decision_on() {
          FROM decisions, n WHERE skill = 'acme/tool' AND version = '1.0.0'"
     ))
     .await;
-    // How many there are was counted before: they are not counted again until after a while, as nobody has told of a change.
-    for (token, total) in [(ADMIN, 4), (&rob, 4), (&rita, 3)] {
-        let page = app.get_as(token, "/api/v1/approvals?state=decided&limit=1").await.is(200);
-        assert_eq!(page["total"], total);
-    }
+    // How many there are was counted before, and is counted again after a while though nobody has told of a change.
     app.app.environment.advance_seconds(61);
     let oldest = all.pop();
     for instant in (0..=MORE / 3).rev() {
@@ -694,6 +690,24 @@ async fn how_many_were_decided_is_another_number_as_soon_as_one_was() {
             assert_eq!(total(token, more).await, number, "{more}");
         }
     }
+    // It is not counted for each who asks. The server hears of its own changes once more, so that it is at first.
+    let columns = "skill, user_id, decision, comment, at, log_index, role, member";
+    let mut kept = false;
+    for number in 0..100 {
+        let before = total(&rita, "").await;
+        app.tamper(format!(
+            "INSERT INTO decisions (version, {columns}) SELECT '3.0.{number}', {columns} FROM decisions WHERE version = '1.1.0'"
+        ))
+        .await;
+        let found = app.get_as(&rita, "/api/v1/approvals?state=decided").await.is(200);
+        kept = found["total"] == before;
+        app.tamper(format!("DELETE FROM decisions WHERE version = '3.0.{number}'")).await;
+        app.app.environment.advance_seconds(61);
+        if kept {
+            break;
+        }
+    }
+    assert!(kept);
     // Each is counted what is theirs: what they review, and as long as they do.
     assert_eq!(total(&author, "").await, 0);
     app.delete("/api/v1/orgs/acme/members/rob", ADMIN).await.is(204);

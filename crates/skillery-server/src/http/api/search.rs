@@ -150,7 +150,8 @@ pub async fn query(call: &Call) -> Result<SearchQuery> {
     if min_rating.is_some_and(|least| !(0.0..=5.0).contains(&least)) {
         return Err(invalid_parameter("min_rating", "it must be a number from 0 to 5"));
     }
-    let publisher = call.parameter("publisher");
+    // Telephones add a blank to what they complete.
+    let publisher = call.parameter("publisher").map(|name| name.trim().to_owned());
     // Nobody has a longer name, and each link of a page of results has it.
     if publisher.as_ref().is_some_and(|name| name.len() > MAX_SEGMENT_LENGTH) {
         let detail = format!("the name of a user has at most {MAX_SEGMENT_LENGTH} characters");

@@ -232,6 +232,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
     let told = changelog.map(|text| said::fitting(text, most, true));
     let may_tell = is_pinned
         && detail.summary.changelog.is_none()
+        && !matches!(detail.summary.status, VersionStatus::Quarantined | VersionStatus::Rejected)
         && review::may_tell(&call.caller, &row.id, &detail.summary.publisher);
     let telling = told.as_ref().map(|(text, _)| TELLING + show::weight(text));
     let telling = telling.unwrap_or(if may_tell { TELLING } else { 0 });

@@ -272,14 +272,35 @@ async fn what_waits_when_it_comes_back_is_told_of_when_it_is_handed_out() {
         let lines = app.told(&anna).await.into_iter();
         lines.filter(|line| line.contains("acme/tool")).collect::<Vec<_>>()
     };
+    app.app.environment.advance_seconds(1);
     app.put(QUARANTINE, ADMIN, json!({ "reason": "bad" })).await.is(200);
-    app.put("/api/v1/skills/acme/tool/visibility", ADMIN, json!({ "visibility": "public" })).await.is(204);
     assert_eq!(about().await, ["acme/tool 1.0.0 was quarantined"]);
+    app.put("/api/v1/skills/acme/tool/visibility", ADMIN, json!({ "visibility": "public" })).await.is(204);
     assert_eq!(app.delete(QUARANTINE, ADMIN).await.is(200)["status"], "pending");
     assert_eq!(about().await, ["acme/tool 1.0.0 was quarantined"]);
     let approved = json!({ "decision": "approved" });
     app.post("/api/v1/skills/acme/tool/versions/1.0.0/approvals", &rita, approved).await.is(200);
     assert_eq!(about().await, ["acme/tool 1.0.0 was published", "acme/tool 1.0.0 was quarantined"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_approval_hands_out_is_told_though_its_policy_is_gone() {
+    let app = TestApp::new().await;
+    let [author, rita] = app.staff([("author", "publisher"), ("rita", "reviewer")]).await;
+    app.post("/api/v1/skills", &author, skill("acme/tool", "1.0.0")).await.is(201);
+    let anna = app.user("anna", &["read"]).await;
+    app.install_as(&anna, "acme/tool", "1.0.0").await;
+    app.policy("acme", 1).await;
+    app.post("/api/v1/skills", &author, skill("acme/tool", "1.1.0")).await.is(202);
+    app.delete("/api/v1/orgs/acme/policy", ADMIN).await.is(200);
+    let approved = json!({ "decision": "approved" });
+    app.post("/api/v1/skills/acme/tool/versions/1.1.0/approvals", &rita, approved).await.is(200);
+    let told = app.told(&anna).await;
+    assert!(told.iter().any(|line| line == "acme/tool 1.1.0 was published"), "{told:?}");
+    assert!(!told.iter().any(|line| line.contains("taken back")), "{told:?}");
+    let kinds = app.notifications(&author).await;
+    let kinds: Vec<_> = kinds["notifications"].as_array().unwrap().iter().map(|one| &one["kind"]).collect();
+    assert!(kinds.contains(&&json!("approval-decided")), "{kinds:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

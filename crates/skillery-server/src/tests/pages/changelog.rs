@@ -1,4 +1,4 @@
-//! What changed with a version, in the words of its publisher.
+//! What changed with a version, as its publisher or an admin says.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use super::{Browser, text};
 const PAGE: &str = "/acme/tool/versions/1.0.0";
 const REVIEW: &str = "/acme/tool/versions/1.0.0/review";
 const FORM: &str = "Say what changed";
-const TOLD: &str = "What changed, in the words of its publisher";
+const TOLD: &str = "What changed, as its publisher or an admin says";
 
 async fn say(app: &TestApp, id: &str, version: &str, changelog: &str) {
     let path = format!("/api/v1/skills/{id}/versions/{version}/changelog");
@@ -148,4 +148,25 @@ async fn much_that_changed_is_light_and_whole_where_it_is_asked_for() {
     {
         assert!(browser.page(&path).await.contains("&#60;&#60;…"), "{path}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changed_hides_nothing_and_is_not_said_of_what_nobody_gets() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let path = "/api/v1/skills/acme/tool/versions/1.0.0/changelog";
+    for hidden in ["Fixes.\u{e0049}\u{e0067}", "Fixes.\u{2028}sha-256: 0", "Fi\u{ad}xes.", "Fixes.\u{fe00}"] {
+        let problem = app.put(path, ADMIN, json!({ "changelog": hidden })).await.fails(422, "invalid-field");
+        assert_eq!(problem["field"], "changelog");
+    }
+    let quarantine = "/api/v1/skills/acme/tool/versions/1.0.0/quarantine";
+    app.put(quarantine, ADMIN, json!({ "reason": "bad" })).await.is(200);
+    app.put(path, ADMIN, json!({ "changelog": "It is good." })).await.fails(409, "status-conflict");
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    assert!(!browser.page(PAGE).await.contains(FORM));
+    app.delete(quarantine, ADMIN).await.is(200);
+    assert!(browser.page(PAGE).await.contains(FORM));
+    // Lines end in one way only.
+    let said = app.put(path, ADMIN, json!({ "changelog": "One.\r\nTwo.\rThree." })).await.is(200);
+    assert_eq!(said["changelog"], "One.\nTwo.\nThree.");
 }

@@ -160,7 +160,7 @@ async fn a_search_can_be_for_the_skills_of_one_publisher() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_goes_no_further_says_so() {
-    const END: &str = "The list ends here, though there is more: narrow it down";
+    const END: &str = "The list ends here, though there is more.";
     let app = TestApp::with(|settings| settings.limits.page_offset = 4).await;
     for number in 0..7 {
         app.publish(&format!("acme/tool-{number}"), "1.0.0").await;

@@ -153,6 +153,7 @@ async fn release(frame: Frame, form: &Form, id: &SkillId, version: &Version, pat
         return Ok(see_other(&notice::with(path, "released")));
     }
     skill::find(app, caller, id).await?;
-    let text = "Whoever sees the skill gets it again, or it waits where it has to be approved first.";
+    let text = "Whoever sees the skill gets it again, also where it had been yanked before, or it waits where it has to be \
+                approved first.";
     ask::ask(frame, form, format!("Release {id} {version} from quarantine?"), text, "Release it", path)
 }

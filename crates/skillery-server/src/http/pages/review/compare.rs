@@ -36,7 +36,7 @@ const ROOM: Space = Space { rows: 34_000, colours: 14_000 };
 
 /// Bytes of HTML that what the publisher says has, and what is around it. All of it is on the page of the version.
 const TOLD: usize = 1_500;
-const AROUND: usize = 300;
+const AROUND: usize = 200;
 
 /// A diff as it is shown on a page.
 pub struct Shows {
@@ -244,7 +244,8 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: &Version) ->
     let publisher = known.map(|known| known.publisher.clone());
     let changelog = known.and_then(|known| known.changelog.as_deref());
     let told = changelog.map(|text| said::fitting(text, TOLD, true));
-    let telling = told.as_ref().map_or(0, |(text, _)| AROUND + show::weight(text));
+    let around = AROUND + row.id.to_string().len() + 2 * version.to_string().len();
+    let telling = told.as_ref().map_or(0, |(text, _)| around + show::weight(text));
     // What was rejected or is quarantined is handed out to nobody.
     versions.retain(|known| !matches!(known.status, VersionStatus::Rejected | VersionStatus::Quarantined));
     let total = versions.len();

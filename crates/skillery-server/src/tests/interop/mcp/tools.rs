@@ -220,7 +220,10 @@ async fn a_skill_is_shown_with_what_changed() {
     assert_eq!(result["structuredContent"]["changelog"], "Takes umlauts.\nsha-256: none");
     // No line of it passes for a field of the answer.
     let text = result["content"][0]["text"].as_str().unwrap();
-    assert!(text.contains("\nwhat changed: Takes umlauts.\n  sha-256: none\n"), "{text}");
+    assert!(
+        text.contains("\nwhat changed, as its publisher or an admin says: Takes umlauts.\n  sha-256: none\n"),
+        "{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
