@@ -277,7 +277,8 @@ async fn what_waits_when_it_comes_back_is_told_of_when_it_is_handed_out() {
     assert_eq!(about().await, ["acme/tool 1.0.0 was quarantined"]);
     app.put("/api/v1/skills/acme/tool/visibility", ADMIN, json!({ "visibility": "public" })).await.is(204);
     assert_eq!(app.delete(QUARANTINE, ADMIN).await.is(200)["status"], "pending");
-    assert_eq!(about().await, ["acme/tool 1.0.0 was quarantined"]);
+    // What is told of a version that waits is for those alone who see it.
+    assert!(about().await.is_empty());
     let approved = json!({ "decision": "approved" });
     app.post("/api/v1/skills/acme/tool/versions/1.0.0/approvals", &rita, approved).await.is(200);
     assert_eq!(about().await, ["acme/tool 1.0.0 was published", "acme/tool 1.0.0 was quarantined"]);
