@@ -323,6 +323,18 @@ async fn a_large_diff_comes_in_pages_and_loses_nothing() {
         let long = browser.page(&format!("{start}?file=long.txt")).await;
         assert!(long.contains("… 199\u{202f}000 more characters"), "{long}");
     }
+    // Long versions to choose from leave less room for files.
+    let columns = "skill, status, digest, size, code_hash, description, tags, author, license, files, words, publisher, \
+        created_at, log_position";
+    app.tamper(format!(
+        "INSERT INTO versions (version, {columns}) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150) \
+         SELECT '1.0.' || n.i || '-{}', {columns} FROM versions, n WHERE version = '1.0.0'",
+        "v".repeat(115)
+    ))
+    .await;
+    let page = browser.page("/acme/tool/versions/1.0.0/diff").await;
+    assert!(page.contains(" highest of 151 versions are suggested"), "{page}");
+    assert!(page.len() < 70_000, "{}", page.len());
 }
 
 /// What a browser sends of a control of this name: what is typed in a field; of a menu what is selected, else its first choice.
