@@ -11,7 +11,9 @@ use skillery_core::{Problem, ProblemCode, Role, Scope, SkillId, Version, Version
 use crate::access::{Caller, Identity};
 use crate::app::App;
 use crate::approvals::come_back;
-use crate::db::{Tx, versions};
+use crate::db::Tx;
+use crate::db::skills::SkillRow;
+use crate::db::versions::{self, VersionRow};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, json};
 use crate::skill;
@@ -27,11 +29,8 @@ use crate::text::check_text;
 )]
 pub async fn yank(call: Call, id: &SkillId, version: &Version) -> Result<Response> {
     call.caller.require(Scope::Publish)?;
-    let (app, caller, request) = call.json::<ReasonRequest>().await?;
-    let change =
-        Change { from: VersionStatus::Published, to: VersionStatus::Yanked, reason: check(&app, request)? };
-    publisher(&app, &caller, id).await?;
-    change.make(&app, &caller, id, version).await
+    let (app, caller, ReasonRequest { reason }) = call.json().await?;
+    json(StatusCode::OK, &Change::Yank { reason }.make(&app, &caller, id, version).await?)
 }
 
 /// Takes a yank back.
@@ -44,51 +43,7 @@ pub async fn yank(call: Call, id: &SkillId, version: &Version) -> Result<Respons
 )]
 pub async fn unyank(call: &Call, id: &SkillId, version: &Version) -> Result<Response> {
     call.caller.require(Scope::Publish)?;
-    publisher(&call.app, &call.caller, id).await?;
-    let change = Change { from: VersionStatus::Yanked, to: VersionStatus::Published, reason: None };
-    change.make(&call.app, &call.caller, id, version).await
-}
-
-/// Yanks a version for a client that has a protocol of its own.
-pub async fn yank_version(
-    app: &Arc<App>,
-    caller: &Caller,
-    id: &SkillId,
-    version: &Version,
-    reason: String,
-) -> Result<()> {
-    let reason = check(app, ReasonRequest { reason })?;
-    publisher(app, caller, id).await?;
-    let change = Change { from: VersionStatus::Published, to: VersionStatus::Yanked, reason };
-    change.make(app, caller, id, version).await.map(drop)
-}
-
-/// Takes a yank back for a client that has a protocol of its own.
-pub async fn unyank_version(app: &Arc<App>, caller: &Caller, id: &SkillId, version: &Version) -> Result<()> {
-    publisher(app, caller, id).await?;
-    let change = Change { from: VersionStatus::Yanked, to: VersionStatus::Published, reason: None };
-    change.make(app, caller, id, version).await.map(drop)
-}
-
-/// Quarantines a version for a page.
-pub async fn quarantine_version(
-    app: &Arc<App>,
-    caller: &Caller,
-    id: &SkillId,
-    version: &Version,
-    reason: String,
-) -> Result<()> {
-    caller.require_site_admin()?;
-    let reason = check(app, ReasonRequest { reason })?;
-    let change = Change { from: VersionStatus::Published, to: VersionStatus::Quarantined, reason };
-    change.make(app, caller, id, version).await.map(drop)
-}
-
-/// Releases a quarantined version for a page.
-pub async fn release_version(app: &Arc<App>, caller: &Caller, id: &SkillId, version: &Version) -> Result<()> {
-    caller.require_site_admin()?;
-    let change = Change { from: VersionStatus::Quarantined, to: VersionStatus::Published, reason: None };
-    change.make(app, caller, id, version).await.map(drop)
+    json(StatusCode::OK, &Change::Unyank.make(&call.app, &call.caller, id, version).await?)
 }
 
 /// Quarantines a version: it is not handed out any more, to nobody.
@@ -101,13 +56,8 @@ pub async fn release_version(app: &Arc<App>, caller: &Caller, id: &SkillId, vers
 )]
 pub async fn quarantine(call: Call, id: &SkillId, version: &Version) -> Result<Response> {
     call.caller.require_site_admin()?;
-    let (app, caller, request) = call.json::<ReasonRequest>().await?;
-    let change = Change {
-        from: VersionStatus::Published,
-        to: VersionStatus::Quarantined,
-        reason: check(&app, request)?,
-    };
-    change.make(&app, &caller, id, version).await
+    let (app, caller, ReasonRequest { reason }) = call.json().await?;
+    json(StatusCode::OK, &Change::Quarantine { reason }.make(&app, &caller, id, version).await?)
 }
 
 /// Releases a quarantined version.
@@ -120,67 +70,139 @@ pub async fn quarantine(call: Call, id: &SkillId, version: &Version) -> Result<R
 )]
 pub async fn release(call: &Call, id: &SkillId, version: &Version) -> Result<Response> {
     call.caller.require_site_admin()?;
-    let change = Change { from: VersionStatus::Quarantined, to: VersionStatus::Published, reason: None };
-    change.make(&call.app, &call.caller, id, version).await
+    json(StatusCode::OK, &Change::Release.make(&call.app, &call.caller, id, version).await?)
 }
 
-/// A change of a version's status. One that is made already changes nothing.
-struct Change {
-    from: VersionStatus,
-    to: VersionStatus,
-    reason: Option<String>,
+/// A change of a version's status, whoever asks for it: the API, a client with a protocol of its own, a page. One that is made
+/// already changes nothing.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// It is not found any more, and downloaded only by its exact version.
+    Yank {
+        /// Why, which may be empty.
+        reason: String,
+    },
+    /// The yank is taken back.
+    Unyank,
+    /// Nobody gets it any more.
+    Quarantine {
+        /// Why, which may be empty.
+        reason: String,
+    },
+    /// The quarantine is taken back. What was yanked before is plain again.
+    Release,
 }
 
 impl Change {
-    /// The caller, who may make it as things stand in this transaction: for admins of the registry what has to do with
-    /// quarantine, for publishers the rest.
-    async fn still(&self, tx: &mut Tx, identity: &Identity, id: &SkillId) -> Result<Identity> {
-        match [self.from, self.to].contains(&VersionStatus::Quarantined) {
-            true => identity.still_site_admin(tx).await,
-            false => identity.still(tx, Role::Publisher, &id.namespace()).await,
+    /// The status that it leads from, and to.
+    fn statuses(&self) -> (VersionStatus, VersionStatus) {
+        match self {
+            Self::Yank { .. } => (VersionStatus::Published, VersionStatus::Yanked),
+            Self::Unyank => (VersionStatus::Yanked, VersionStatus::Published),
+            Self::Quarantine { .. } => (VersionStatus::Published, VersionStatus::Quarantined),
+            Self::Release => (VersionStatus::Quarantined, VersionStatus::Published),
         }
     }
 
-    async fn make(
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Yank { reason } | Self::Quarantine { reason } => Some(reason),
+            Self::Unyank | Self::Release => None,
+        }
+    }
+
+    fn event(&self, skill: SkillId, version: Version) -> Event {
+        match self {
+            Self::Yank { .. } => Event::VersionYanked { skill, version },
+            Self::Unyank => Event::VersionUnyanked { skill, version },
+            Self::Quarantine { .. } => Event::VersionQuarantined { skill, version },
+            Self::Release => {
+                Event::VersionReleased { skill, version, policies: Vec::new(), approvals: Vec::new() }
+            }
+        }
+    }
+
+    /// The skill and the caller, who may make it: for admins of the registry what has to do with quarantine, for publishers the rest.
+    async fn allowed(&self, app: &App, caller: &Caller, id: &SkillId) -> Result<(SkillRow, Identity)> {
+        if matches!(self, Self::Quarantine { .. } | Self::Release) {
+            caller.require_site_admin()?;
+        }
+        if let Some(reason) = self.reason() {
+            check_text("reason", reason, app.settings.limits.reason_length, true)?;
+        }
+        let skill = skill::find(app, caller, id).await?;
+        let identity = match self {
+            Self::Quarantine { .. } | Self::Release => caller.require_site_admin()?,
+            Self::Yank { .. } | Self::Unyank => {
+                caller.require_role(Scope::Publish, Role::Publisher, &skill.id.namespace())?
+            }
+        };
+        Ok((skill, (**identity).clone()))
+    }
+
+    /// The caller, who may make it as things stand in this transaction.
+    async fn still(&self, tx: &mut Tx, identity: &Identity, id: &SkillId) -> Result<Identity> {
+        match self {
+            Self::Quarantine { .. } | Self::Release => identity.still_site_admin(tx).await,
+            Self::Yank { .. } | Self::Unyank => identity.still(tx, Role::Publisher, &id.namespace()).await,
+        }
+    }
+
+    /// Whether it changes anything about this version, as far as the caller sees it.
+    fn fits(
+        &self,
+        caller: &Caller,
+        id: &SkillId,
+        version: &Version,
+        row: Option<VersionRow>,
+    ) -> Result<bool> {
+        let row = row
+            .filter(|row| skill::sees_version(caller, &id.namespace().key(), row))
+            .ok_or_else(|| skill::no_such_version(id, version))?;
+        let (from, to) = self.statuses();
+        if row.status == to {
+            return Ok(self.reason().is_some_and(|reason| row.reason.as_deref() != Some(reason)));
+        }
+        // A yanked version may be quarantined.
+        let is_from = row.status == from
+            || (matches!(self, Self::Quarantine { .. }) && row.status == VersionStatus::Yanked);
+        if !is_from {
+            let detail = format!("{id} {version} is {}, so it cannot become {to}", row.status);
+            return Err(Failure::new(ProblemCode::StatusConflict, detail));
+        }
+        Ok(true)
+    }
+
+    /// Whether the caller may make it, as things stand: what a page wants to know before it asks whether that is meant.
+    pub async fn check(&self, app: &App, caller: &Caller, id: &SkillId, version: &Version) -> Result<()> {
+        let (skill, _) = self.allowed(app, caller, id).await?;
+        let row = versions::find(app.db.reader(), &skill.id.key(), version).await?;
+        self.fits(caller, &skill.id, version, row).map(drop)
+    }
+
+    /// Makes it.
+    pub async fn make(
         self,
         app: &Arc<App>,
         caller: &Caller,
         id: &SkillId,
         version: &Version,
-    ) -> Result<Response> {
-        let skill = skill::find(app, caller, id).await?;
+    ) -> Result<VersionSummary> {
+        let (skill, identity) = self.allowed(app, caller, id).await?;
         let key = skill.id.key();
-        let identity = caller
-            .identity()
-            .map(|identity| (**identity).clone())
-            .ok_or_else(|| Failure::new(ProblemCode::Unauthenticated, ""))?;
-        let (caller, namespace) = (caller.clone(), skill.id.namespace().key());
-        let (id, wanted, row_key) = (skill.id, version.clone(), key.clone());
+        let (caller, id, wanted, row_key) = (caller.clone(), skill.id, version.clone(), key.clone());
         app.db
             .write(move |tx| {
                 Box::pin(async move {
                     let user = self.still(tx, &identity, &id).await?.user.id;
-                    let not_found = || skill::no_such_version(&id, &wanted);
-                    let row =
-                        versions::find(tx.connection(), &row_key, &wanted).await?.ok_or_else(not_found)?;
-                    if !skill::sees_version(&caller, &namespace, &row) {
-                        return Err(not_found());
-                    }
-                    if row.status == self.to && (self.reason.is_none() || self.reason == row.reason) {
+                    let row = versions::find(tx.connection(), &row_key, &wanted).await?;
+                    if !self.fits(&caller, &id, &wanted, row)? {
                         return Ok(());
                     }
-                    // A yanked version may be quarantined; releasing it makes it plain again.
-                    let fits = row.status == self.from
-                        || row.status == self.to
-                        || (self.to == VersionStatus::Quarantined && row.status == VersionStatus::Yanked);
-                    if !fits {
-                        let detail =
-                            format!("{id} {wanted} is {}, so it cannot become {}", row.status, self.to);
-                        return Err(Failure::new(ProblemCode::StatusConflict, detail));
-                    }
-                    versions::set_status(tx, &row_key, &wanted, self.to, self.reason.as_deref()).await?;
-                    let event = event(self.from, self.to, id.clone(), wanted.clone());
-                    if self.to == VersionStatus::Published {
+                    let (_, to) = self.statuses();
+                    versions::set_status(tx, &row_key, &wanted, to, self.reason()).await?;
+                    let event = self.event(id.clone(), wanted.clone());
+                    if to == VersionStatus::Published {
                         return come_back(tx, &user, &id, [(wanted, event)]).await;
                     }
                     tx.append(Some(&user), event);
@@ -189,33 +211,8 @@ impl Change {
             })
             .await?;
         let request = VersionRequest::Exact(version.clone());
-        let summary: VersionSummary = versions::summary(&app.db, &key, version)
+        versions::summary(&app.db, &key, version)
             .await?
-            .ok_or_else(|| Failure::new(ProblemCode::VersionNotFound, request.to_string()))?;
-        json(StatusCode::OK, &summary)
+            .ok_or_else(|| Failure::new(ProblemCode::VersionNotFound, request.to_string()))
     }
-}
-
-fn event(from: VersionStatus, to: VersionStatus, skill: SkillId, version: Version) -> Event {
-    match (from, to) {
-        (_, VersionStatus::Yanked) => Event::VersionYanked { skill, version },
-        (_, VersionStatus::Quarantined) => Event::VersionQuarantined { skill, version },
-        (VersionStatus::Quarantined, _) => {
-            Event::VersionReleased { skill, version, policies: Vec::new(), approvals: Vec::new() }
-        }
-        _ => Event::VersionUnyanked { skill, version },
-    }
-}
-
-/// Whoever may publish the skill may yank it. Who does not see it learns nothing.
-pub async fn publisher(app: &App, caller: &Caller, id: &SkillId) -> Result<()> {
-    let skill = skill::find(app, caller, id).await?;
-    caller.require_role(Scope::Publish, Role::Publisher, &skill.id.namespace())?;
-    Ok(())
-}
-
-/// The reason, when it is one that may be given.
-pub fn check(app: &App, request: ReasonRequest) -> Result<Option<String>> {
-    check_text("reason", &request.reason, app.settings.limits.reason_length, true)?;
-    Ok(Some(request.reason))
 }

@@ -277,7 +277,15 @@ async fn a_version_is_quarantined_and_released_on_its_page() {
     assert_eq!(admin.post_from("same-origin", PATH, &quarantine).await.status, 403);
     assert_eq!(admin.get(PATH).await.status, 405);
     let nowhere = "/acme/tool/versions/9.9.9/quarantine";
-    assert_eq!(admin.post(nowhere, &quarantine).await.status, 404);
+    for (path, fields, status) in [
+        (nowhere, &quarantine[..], 404),
+        // What cannot be is not asked, either.
+        (nowhere, &quarantine[..2], 404),
+        (nowhere, &release[..1], 404),
+        (PATH, &release[..1], 409),
+    ] {
+        assert_eq!(admin.post(path, fields).await.status, status, "{path} {fields:?}");
+    }
     assert_eq!(status().await, "published");
 
     let page = admin.page(PAGE).await;
@@ -341,10 +349,14 @@ async fn a_version_is_quarantined_and_released_on_its_page() {
     app.post("/api/v1/skills", ADMIN, skill("acme/tool", "1.1.0")).await.is(202);
     let waits = "/acme/tool/versions/1.1.0/quarantine";
     assert!(!admin.page("/acme/tool/versions/1.1.0").await.contains(waits));
-    let refused = admin.post(waits, &quarantine).await;
-    let page = text(&refused);
-    assert_eq!(refused.status, 409, "{page}");
-    assert!(page.contains("is pending") && page.contains(&format!(">\n{ESCAPED}</textarea>")), "{page}");
+    for fields in [&quarantine[..2], &quarantine[..]] {
+        let refused = admin.post(waits, fields).await;
+        let page = text(&refused);
+        assert_eq!(refused.status, 409, "{page}");
+        assert!(page.contains("is pending") && page.contains(&format!(">\n{ESCAPED}</textarea>")), "{page}");
+    }
+    let yank = [("action", "yank"), ("reason", "it leaks")];
+    assert_eq!(admin.post("/acme/tool/versions/1.1.0/yank", &yank).await.status, 409);
 }
 
 /// A form of a page: where it is sent, and what is filled in as it comes.

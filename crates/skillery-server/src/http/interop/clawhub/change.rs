@@ -16,7 +16,7 @@ use crate::approvals::come_back;
 use crate::db::skills::SkillRow;
 use crate::db::versions;
 use crate::failure::Failure;
-use crate::http::api::status;
+use crate::http::api::status::Change;
 use crate::http::call::Call;
 use crate::text::check_text;
 
@@ -95,8 +95,7 @@ async fn set_all(
     mut all: Vec<Version>,
     reason: Option<String>,
 ) -> Result<()> {
-    status::publisher(app, caller, &skill.id).await?;
-    let identity = caller.require(Scope::Publish)?;
+    let identity = caller.require_role(Scope::Publish, Role::Publisher, &skill.id.namespace())?;
     all.sort();
     for piece in all.chunks(TOGETHER) {
         let (identity, id, piece) = ((**identity).clone(), skill.id.clone(), piece.to_vec());
@@ -144,7 +143,8 @@ async fn set_all(
 pub async fn delete_version(call: Call, slug: &str, version: &str) -> Result<Response> {
     let Asked { app, caller, skill, options } = asked(call, slug, Scope::Publish).await?;
     let version = exactly(&skill.id, version)?;
-    status::yank_version(&app, &caller, &skill.id, &version, options.reason.unwrap_or_default()).await?;
+    let yank = Change::Yank { reason: options.reason.unwrap_or_default() };
+    yank.make(&app, &caller, &skill.id, &version).await?;
     ok()
 }
 
@@ -152,15 +152,15 @@ pub async fn delete_version(call: Call, slug: &str, version: &str) -> Result<Res
 pub async fn restore_version(call: Call, slug: &str, version: &str) -> Result<Response> {
     let Asked { app, caller, skill, .. } = asked(call, slug, Scope::Publish).await?;
     let version = exactly(&skill.id, version)?;
-    status::unyank_version(&app, &caller, &skill.id, &version).await?;
+    Change::Unyank.make(&app, &caller, &skill.id, &version).await?;
     ok()
 }
 
 /// `POST /skills/{slug}/tags/{tag}`: there is `latest` and no other, and it follows the versions. To set it where it is
 /// changes nothing.
 pub async fn tag(call: Call, slug: &str, tag: &str) -> Result<Response> {
-    let Asked { app, caller, skill, options } = asked(call, slug, Scope::Publish).await?;
-    status::publisher(&app, &caller, &skill.id).await?;
+    let Asked { caller, skill, options, .. } = asked(call, slug, Scope::Publish).await?;
+    caller.require_role(Scope::Publish, Role::Publisher, &skill.id.namespace())?;
     let version = options.version.unwrap_or_default();
     let latest = skill.latest.as_ref().map(ToString::to_string);
     if tag == "latest" && latest.as_deref() == Some(&*version) {

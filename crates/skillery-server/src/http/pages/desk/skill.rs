@@ -13,9 +13,9 @@ use super::namespace::overview;
 use super::tried::Tried;
 use crate::access::Caller;
 use crate::failure::Result;
-use crate::http::api::{status, visibility};
+use crate::http::api::status::Change;
+use crate::http::api::visibility;
 use crate::http::call::Call;
-use crate::skill;
 use crate::text::{invalid, said};
 
 /// What the viewer may do about a skill on its page.
@@ -77,20 +77,20 @@ pub async fn yank(call: Call, frame: Frame, id: &SkillId, version: &Version) -> 
     let form = Form::read(call).await?;
     let (app, caller) = (&form.app, &form.caller);
     let path = format!("/{id}/versions/{version}");
-    match &*form.text("action") {
-        "yank" => {}
+    let yank = match &*form.text("action") {
+        "yank" => Change::Yank { reason: form.text("reason").trim().to_owned() },
         "unyank" => {
-            status::unyank_version(app, caller, id, version).await?;
+            Change::Unyank.make(app, caller, id, version).await?;
             return Ok(see_other(&notice::with(&path, "unyanked")));
         }
         _ => return Err(form::unknown()),
-    }
+    };
     if !ask::is_answered(&form) {
-        status::publisher(app, caller, id).await?;
+        yank.check(app, caller, id, version).await?;
         let text = "It is found no more, and installs only where it is named exactly, with a warning.";
         return ask::ask(frame, &form, format!("Yank {id} {version}?"), text, "Yank it", &path);
     }
-    status::yank_version(app, caller, id, version, form.text("reason").trim().to_owned()).await?;
+    yank.make(app, caller, id, version).await?;
     Ok(see_other(&notice::with(&path, "yanked")))
 }
 
@@ -132,27 +132,27 @@ pub async fn quarantine(call: Call, frame: Frame, id: &SkillId, version: &Versio
     }
 }
 
-/// Quarantines a version where the question was answered; before that no more than looks whether it may be asked.
+/// Quarantines a version where the question was answered; before that it is looked whether it could be.
 async fn put_in_quarantine(form: &Form, id: &SkillId, version: &Version) -> Result<()> {
     let (app, caller) = (&form.app, &form.caller);
     caller.require_site_admin()?;
     // A program may say nothing; whoever fills in a form knows why, and all who have the version are told.
     let most = app.settings.limits.reason_length;
     let reason = said("reason", &form.text("reason"), most, "say why it is quarantined")?;
-    if ask::is_answered(form) {
-        return status::quarantine_version(app, caller, id, version, reason).await;
+    let quarantine = Change::Quarantine { reason };
+    match ask::is_answered(form) {
+        true => quarantine.make(app, caller, id, version).await.map(drop),
+        false => quarantine.check(app, caller, id, version).await,
     }
-    skill::find(app, caller, id).await.map(drop)
 }
 
 async fn release(frame: Frame, form: &Form, id: &SkillId, version: &Version, path: &str) -> Result<Response> {
     let (app, caller) = (&form.app, &form.caller);
-    caller.require_site_admin()?;
     if ask::is_answered(form) {
-        status::release_version(app, caller, id, version).await?;
+        Change::Release.make(app, caller, id, version).await?;
         return Ok(see_other(&notice::with(path, "released")));
     }
-    skill::find(app, caller, id).await?;
+    Change::Release.check(app, caller, id, version).await?;
     let text = "Whoever sees the skill gets it again, also where it had been yanked before, or it waits where it has to be \
                 approved first.";
     ask::ask(frame, form, format!("Release {id} {version} from quarantine?"), text, "Release it", path)
