@@ -144,6 +144,11 @@ pub fn first_hidden(line: &str) -> Option<(usize, char, Hidden)> {
     first(line, is_needed)
 }
 
+/// The first hidden character of a text of several lines, as [`first_hidden`] finds it in one.
+pub fn first_hidden_of_lines(text: &str) -> Option<(char, Hidden)> {
+    text.split('\n').find_map(first_hidden).map(|(_, character, hidden)| (character, hidden))
+}
+
 /// As [`first_hidden`], by the wider rule that paths of bundles were once published under: what it let through is let through
 /// too. It is for bundles whose digest is known; nothing new comes in by it.
 pub(crate) fn first_hidden_of_published(line: &str) -> Option<(usize, char, Hidden)> {

@@ -8,6 +8,7 @@ use skillery_client::publish::{SecretOutcome, publish, read_code};
 use skillery_client::trusted::{self, Identity, TOKEN_VARIABLE};
 use skillery_client::{Client, Draft, Error, Published, Secret, SignWith, Signer};
 use skillery_core::bundle::{BundleFile, SKILL_FILE};
+use skillery_core::hidden::first_hidden_of_lines;
 use skillery_core::{Digest, Namespace, Segment, SkillId, SkillKind, Version, VersionStatus, Visibility};
 
 use super::publish_folder;
@@ -355,10 +356,16 @@ pub(super) fn read_changelog(args: &PublishArgs) -> Result<Option<String>, Failu
         }
         (None, None) => return Ok(None),
     };
-    match text.trim() {
-        "" => Err(Failure::usage("what changed is empty")),
-        text => Ok(Some(text.to_owned())),
+    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n").trim().to_owned();
+    if text.is_empty() {
+        return Err(Failure::usage("what changed is empty"));
     }
+    // The registry refuses it as well, but not before the version is published.
+    if let Some((found, hidden)) = first_hidden_of_lines(&text) {
+        let found = found.escape_unicode();
+        return Err(Failure::usage(format!("what changed has the {hidden} {found}, which nobody sees")));
+    }
+    Ok(Some(text))
 }
 
 /// Says what changed with a version that is published by now.

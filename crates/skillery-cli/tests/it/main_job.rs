@@ -43,12 +43,16 @@ fn what_changed_is_said_with_a_version_and_shown() {
     let place = server.place();
     place.write("email_validator.py", VALIDATOR);
     let id = "acme/email_validator";
-    let publish = |version: &'static str, more: &[&'static str]| {
+    let publish = |version: &'static str, more: &[&str]| {
         let usual = ["publish", "email_validator.py", "--org", "acme", "--version", version];
         place.run([&usual[..], more].concat())
     };
-    // What the registry does not take is not said; the version is published all the same.
-    let refused = publish("1.0.0", &["--changelog", "Takes umlauts.\u{1b}[31m"]).fails(2);
+    // What hides something is refused before anything is published; what only this registry does not take is not said.
+    let hidden = publish("1.0.0", &["--changelog", "Takes umlauts.\u{1b}[31m"]).fails(2);
+    assert!(hidden.stderr.contains("the control character \\u{1b}, which nobody sees"), "{}", hidden.stderr);
+    place.run(["info", id]).fails(4);
+    let long = "x".repeat(4_097);
+    let refused = publish("1.0.0", &["--changelog", &long]).fails(2);
     assert!(refused.stdout.contains("published acme/email_validator 1.0.0"), "{}", refused.stdout);
     assert!(refused.stderr.contains("what changed with it is not said"), "{}", refused.stderr);
     publish("1.0.0", &["--changelog", "Takes umlauts.\nAnd more."]).ok();
@@ -64,7 +68,7 @@ fn what_changed_is_said_with_a_version_and_shown() {
     // It can be said later, and stand in a file.
     publish("1.1.0", &[]).ok();
     assert!(!place.run(["info", id]).ok().stdout.contains("what changed"));
-    place.write("changes.txt", "Is faster.\n");
+    place.write("changes.txt", "\u{feff}Is faster.\r\n");
     place.write("nothing.txt", " \n");
     publish("1.1.0", &["--changelog-file", "changes.txt"]).ok();
     assert!(place.run(["info", id]).ok().stdout.contains("\n  Is faster.\n"));

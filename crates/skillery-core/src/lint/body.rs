@@ -7,7 +7,7 @@ use pulldown_cmark::{Event, LinkType, Options, Parser, Tag};
 
 use super::{Findings, Lines, LintRule, Place, quoted};
 use crate::bundle::BundleFile;
-use crate::hidden::first_hidden;
+use crate::hidden::{first_hidden, first_hidden_of_lines};
 use crate::limits::MANY_BODY_LINES;
 use crate::skill_md::{Parts, SkillMd};
 
@@ -40,9 +40,9 @@ fn check_hidden(parts: &Parts<'_>, skill_md: Option<&SkillMd>, path: &str, findi
         }
     }
     // An escape within quotes is seen in the file, and not by who is shown the description.
-    let seen = parts.front_matter.split('\n').any(|line| first_hidden(line).is_some());
+    let seen = first_hidden_of_lines(parts.front_matter).is_some();
     if let Some(skill) = skill_md.filter(|_| !seen)
-        && let Some((_, character, hidden)) = skill.description.split('\n').find_map(first_hidden)
+        && let Some((character, hidden)) = first_hidden_of_lines(&skill.description)
     {
         let message = format!("`description` has the {hidden} U+{:04X}", u32::from(character));
         findings.push(LintRule::HiddenUnicode, path, skill.name_place, message);

@@ -1,6 +1,6 @@
 //! What is said about versions while they are reviewed, and what their publishers say has changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use skillery_core::api::{DiffSide, EarlierText, ReviewComment, ReviewThread};
 use skillery_core::time::Time;
@@ -403,10 +403,9 @@ pub async fn changelog(
         .await?)
 }
 
-/// What changed with the latest versions of the skills with these keys, as their publishers say: each with the key and the version, in
-/// no order.
-pub async fn latest_changelogs(db: &Db, keys: &[String]) -> Result<Vec<(String, String, String)>> {
-    let mut found = Vec::new();
+/// What changed with the latest versions of the skills with these keys, as their publishers say, by the key and the version.
+pub async fn latest_changelogs(db: &Db, keys: &[String]) -> Result<HashMap<(String, String), String>> {
+    let mut found = HashMap::new();
     for piece in pieces(keys) {
         let text = format!(
             "SELECT n.skill, n.version, n.text FROM skills s \
@@ -414,7 +413,8 @@ pub async fn latest_changelogs(db: &Db, keys: &[String]) -> Result<Vec<(String, 
             placeholders(1, piece.len())
         );
         let query = sqlx::query_as::<_, (String, String, String)>(AssertSqlSafe(text));
-        found.extend(query.bind_all(piece.iter().cloned()).fetch_all(db.reader()).await?);
+        let rows = query.bind_all(piece.iter().cloned()).fetch_all(db.reader()).await?;
+        found.extend(rows.into_iter().map(|(skill, version, text)| ((skill, version), text)));
     }
     Ok(found)
 }

@@ -1,7 +1,7 @@
 //! What changed with a version, in the words of whoever publishes it.
 
 use skillery_core::api::{ChangelogRequest, VersionDetail};
-use skillery_core::hidden::first_hidden;
+use skillery_core::hidden::first_hidden_of_lines;
 use skillery_core::{ProblemCode, Role, Scope, SkillId, Version, VersionStatus};
 
 use crate::access::{Caller, forbidden};
@@ -11,6 +11,22 @@ use crate::failure::{Failure, Result};
 use crate::http::api::versions::{detail, whole};
 use crate::skill;
 use crate::text::{invalid, said};
+
+/// What is said to have changed, as it is kept, when it is something that may be said.
+pub fn check(app: &App, changelog: &str) -> Result<String> {
+    // A carriage return begins a line for some readers and not for others.
+    let asked = changelog.replace("\r\n", "\n").replace('\r', "\n");
+    let most = app.settings.limits.changelog_length;
+    let text = said("changelog", &asked, most, "it says what changed, in `changelog`")?;
+    // Models read what nobody sees.
+    match first_hidden_of_lines(&text) {
+        None => Ok(text),
+        Some((found, hidden)) => {
+            let found = found.escape_unicode();
+            Err(invalid("changelog", format!("`changelog` has the {hidden} {found}, which is not allowed")))
+        }
+    }
+}
 
 /// Keeps what changed with a version, as whoever published it, or an admin of the namespace, says. As long as it waits, that can be
 /// said otherwise; of a version that is handed out it is said once.
@@ -23,15 +39,7 @@ pub async fn set(
 ) -> Result<VersionDetail> {
     let skill = skill::find(app, caller, id).await?;
     let identity = caller.require_role(Scope::Publish, Role::Publisher, &skill.id.namespace())?;
-    let most = app.settings.limits.changelog_length;
-    // A carriage return begins a line for some readers and not for others.
-    let asked = request.changelog.replace("\r\n", "\n").replace('\r', "\n");
-    let text = said("changelog", &asked, most, "it says what changed, in `changelog`")?;
-    // Models read what nobody sees.
-    if let Some((_, found, hidden)) = text.split('\n').find_map(first_hidden) {
-        let detail = format!("`changelog` has the {hidden} {}, which is not allowed", found.escape_unicode());
-        return Err(invalid("changelog", detail));
-    }
+    let text = check(app, &request.changelog)?;
     let (identity, wanted, namespace) = ((**identity).clone(), version.clone(), skill.id.namespace());
     let (id, seen_by) = (skill.id.clone(), caller.clone());
     app.db

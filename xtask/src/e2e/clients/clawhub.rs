@@ -96,9 +96,11 @@ pub(super) fn newest(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
     });
     row.step(Operation::Publish, "a changed skill becomes the next version", || {
         shelf.write(&owner.path(&shelf.name("made")), "made", "1.0.1")?;
-        let publish = ["skill", "publish", &shelf.name("made"), "--owner", &shelf.org];
+        let said = "Greets louder than before.";
+        let publish = ["skill", "publish", &shelf.name("made"), "--owner", &shelf.org, "--changelog", said];
         call(owner, &publish)?.done()?.says("1.0.1")?;
-        shelf.must_have(&owner.path(&shelf.name("made")), "made", "1.0.1", &[])
+        shelf.must_have(&owner.path(&shelf.name("made")), "made", "1.0.1", &[])?;
+        call(owner, &["inspect", &reference("made"), "--version", "1.0.1"])?.done()?.says(said).map(drop)
     });
     row.step(Operation::Publish, "one who may not is refused", || {
         let reader = signed_in(&scene.desk.project("reader-publishes")?, &shelf.url);

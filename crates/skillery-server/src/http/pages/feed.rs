@@ -160,9 +160,11 @@ async fn changed(call: &Call, row: &SkillRow) -> Result<HashMap<Version, Time>> 
 /// The skills of a namespace and of those below it, the last published first.
 pub async fn of_namespace(call: &Call, namespace: &Namespace) -> Result<Response> {
     let base = call.base()?;
-    let mut query = search_api::query(call).await?;
-    query.namespace = Some(namespace.clone());
-    query.sort = Sort::Updated;
+    let rows = call.page()?;
+    let query = SearchQuery {
+        namespace: Some(namespace.clone()),
+        ..SearchQuery::all(&call.app, &call.caller, Sort::Updated, rows.limit, rows.offset)
+    };
     let address = format!("{base}/{namespace}/feed");
     let page = format!("{base}/{namespace}");
     of_search(call, query, true, address, page, namespace.to_string()).await
@@ -180,7 +182,7 @@ pub async fn of_query(call: &Call) -> Result<Response> {
         |pair: &&str| !["", "offset", "limit", "notice"].contains(&pair.split('=').next().unwrap_or(""));
     let kept: Vec<&str> = pairs.filter(is_search).collect();
     let asked = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
-    let by = call.parameter("publisher").map_or_else(String::new, |name| format!(" published by {name}"));
+    let by = search_api::publisher(call).map_or_else(String::new, |name| format!(" published by {name}"));
     let title = match query.words.trim() {
         "" => format!("Skills{by}"),
         words => format!("Skills{by}: {words}"),
@@ -206,7 +208,8 @@ async fn of_search(
         return Err(Failure::new(ProblemCode::OrgNotFound, detail));
     }
     let records = records(call, &found).await?;
-    let mut told = told(call, &records).await?;
+    let keys: Vec<String> = records.iter().map(key).collect();
+    let mut told = review::latest_changelogs(&call.app.db, &keys).await?;
     let entries = records.into_iter().map(|record| {
         let changelog = told.remove(&(key(&record), record.version.clone()));
         Entry {
@@ -230,13 +233,6 @@ async fn of_search(
     };
     // What is found depends on who asks.
     feed.answer(call, call.caller.identity().is_none() && call.app.settings.anonymous_reads)
-}
-
-/// What changed with the latest versions of these skills, by the key of the skill and the version.
-async fn told(call: &Call, records: &[Record]) -> Result<HashMap<(String, String), String>> {
-    let keys: Vec<String> = records.iter().map(key).collect();
-    let told = review::latest_changelogs(&call.app.db, &keys).await?;
-    Ok(told.into_iter().map(|(skill, version, text)| ((skill, version), text)).collect())
 }
 
 fn key(record: &Record) -> String {

@@ -100,6 +100,9 @@ async fn feeds_tell_what_changed() {
         let feed = Document::parse(&body).unwrap();
         assert_eq!(texts(&feed, "summary"), told, "{path}");
     }
+    // The feed of a namespace has all of it, whatever else stands in the address.
+    let body = text(&browser.get("/acme/feed?q=zzz&publisher=nobody&tags=zzz&min_rating=5&sort=name").await);
+    assert_eq!(texts(&Document::parse(&body).unwrap(), "summary"), [description.as_str(), newest]);
     // Why it was yanked is more to the point.
     app.put("/api/v1/skills/acme/tool/versions/1.1.0/yank", ADMIN, json!({ "reason": "it leaks" }))
         .await
@@ -191,6 +194,8 @@ async fn a_feed_of_a_publisher_has_no_skills_of_others() {
     };
     let mut browser = Browser::new(&app);
     assert_eq!(titles(&mut browser, "ada").await, ["Skills published by ada", "acme/hers 1.0.0"]);
+    let body = text(&browser.get("/search/feed?publisher=%20").await);
+    assert_eq!(texts(&Document::parse(&body).unwrap(), "title")[0], "Skills", "{body}");
     assert_eq!(titles(&mut browser, "nobody").await, ["Skills published by nobody"]);
     assert_eq!(titles(&mut Browser::signed_in(&app, &ada).await, "ada").await.len(), 3);
 }

@@ -13,7 +13,7 @@ use super::{Result, json};
 use crate::app::App;
 use crate::db::listing::{self, Place, Walk};
 use crate::db::skills::{self, SkillRow};
-use crate::db::stars;
+use crate::db::{review, stars};
 use crate::failure;
 use crate::http::call::{Call, invalid_parameter};
 use crate::search::SearchQuery;
@@ -148,13 +148,15 @@ async fn of_numbers(app: &App, call: &Call, numbers: &[i64]) -> Result<Vec<Liste
 /// These skills, in their order, as far as the caller sees them and they have a latest version.
 pub async fn listed(app: &App, call: &Call, keys: &[String]) -> Result<Vec<Listed>> {
     let mut stars = stars::counts(&app.db, keys).await?;
+    let mut told = review::latest_changelogs(&app.db, keys).await?;
     let mut found: HashMap<String, Listed> = HashMap::with_capacity(keys.len());
     for full in skills::records(&app.db, keys).await? {
         let key = full.skill.id.key();
         let is_seen = call.caller.sees(full.skill.visibility, &full.skill.id.namespace().key());
-        if is_seen && full.record.is_some() {
+        if let Some(record) = full.record.as_ref().filter(|_| is_seen) {
             let stars = stars.remove(&key).unwrap_or(0);
-            found.insert(key, Listed { full, stars });
+            let changelog = told.remove(&(key.clone(), record.version.clone())).unwrap_or_default();
+            found.insert(key, Listed { full, stars, changelog });
         }
     }
     Ok(keys.iter().filter_map(|key| found.remove(key)).collect())

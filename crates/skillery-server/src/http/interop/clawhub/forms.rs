@@ -28,6 +28,8 @@ pub struct Listed {
     pub full: FullSkill,
     /// How many stars it has.
     pub stars: i64,
+    /// What is said to have changed with the latest version.
+    pub changelog: String,
 }
 
 #[derive(Serialize)]
@@ -123,7 +125,7 @@ pub fn latest_of(listed: &Listed) -> Option<Version> {
     Some(Version {
         version: record.version.clone(),
         created_at: millis(listed.full.updated_at),
-        changelog: String::new(),
+        changelog: listed.changelog.clone(),
         license: license(&record.license),
         files: None,
     })
@@ -173,11 +175,11 @@ impl Hit {
     }
 }
 
-/// A version. There are no changelogs here, so what must be known of it stands at that place.
-pub fn version(id: &SkillId, row: &VersionRow) -> Version {
+/// A version, with what is said to have changed. Of one that was yanked it must be known, and stands at that place.
+pub fn version(id: &SkillId, row: &VersionRow, changelog: Option<String>) -> Version {
     let changelog = match row.status {
         VersionStatus::Yanked => yanked(id, &row.version, row.reason.as_deref()),
-        _ => String::new(),
+        _ => changelog.unwrap_or_default(),
     };
     Version {
         version: row.version.to_string(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use skillery_core::api::{BundleRequest, PublishResponse};
+use skillery_core::api::{BundleRequest, ChangelogRequest, PublishResponse};
 use skillery_core::bundle::BundleFile;
 use skillery_core::{Digest, ProblemCode, Role, Scope, SkillId, Version, VersionStatus};
 
@@ -22,6 +22,7 @@ use crate::failure::Failure;
 use crate::http::call::Call;
 use crate::http::multipart::{self, Form};
 use crate::publish::{Published, check_request, publish_bundle};
+use crate::review::changelog;
 use crate::skill::sees_version;
 use crate::text::{excerpt, invalid};
 use crate::uploads::{Spooled, Upload};
@@ -33,6 +34,7 @@ struct Payload {
     slug: String,
     owner_handle: Option<String>,
     version: String,
+    changelog: String,
     tags: Vec<String>,
     files: Vec<Named>,
     categories: Vec<String>,
@@ -80,9 +82,10 @@ pub async fn publish(call: Call) -> Result<Response> {
 /// A version whose files were sent before.
 async fn named(call: Call) -> Result<Response> {
     let (app, caller, payload) = super::body::<Payload>(call).await?;
+    let changelog = changelog(&app, &payload)?;
     let request = request(&app, &caller, &payload).await?;
-    if let Some(answer) = already(&app, &caller, &request, &payload).await? {
-        return answer;
+    if let Some(there) = already(&app, &caller, &request, &payload).await? {
+        return answer(&app, &caller, there, changelog).await;
     }
     check_request(&app, &caller, &request).await?;
     let staged = staged(&app, &caller, &payload).await?;
@@ -98,7 +101,7 @@ async fn named(call: Call) -> Result<Response> {
     let published = publish_bundle(&app, &caller, request, files, turn).await?;
     let ids: Vec<String> = payload.files.into_iter().map(|file| file.upload_ticket).collect();
     app.db.write(move |tx| Box::pin(async move { staged::remove(tx, &ids).await })).await?;
-    answer(published)
+    answer(&app, &caller, there(published)?, changelog).await
 }
 
 /// A version whose files come with it.
@@ -106,7 +109,7 @@ async fn form(call: Call) -> Result<Response> {
     let (app, caller, head, body) = call.stream();
     let mut form = Form::open(&head.headers, body, &app.settings.limits)?;
     let received = receive(&app, &caller, &mut form).await;
-    let Received { _upload, request, parts, spooled } = form.finish(received).await?;
+    let Received { _upload, request, changelog, parts, spooled } = form.finish(received).await?;
     let turn = app.uploads.turn().await?;
     let read = move || {
         let read = spooled.read()?;
@@ -120,7 +123,8 @@ async fn form(call: Call) -> Result<Response> {
         Ok(files)
     };
     let files = turn.work(read).await?;
-    answer(publish_bundle(&app, &caller, request, files, turn).await?)
+    let published = publish_bundle(&app, &caller, request, files, turn).await?;
+    answer(&app, &caller, there(published)?, changelog).await
 }
 
 /// A form that has come whole: its files one behind the other.
@@ -128,6 +132,7 @@ struct Received<'app> {
     /// It counts until there is an answer.
     _upload: Upload<'app>,
     request: BundleRequest,
+    changelog: Option<String>,
     parts: Vec<(String, usize)>,
     spooled: Spooled,
 }
@@ -138,6 +143,7 @@ async fn receive<'app>(app: &'app Arc<App>, caller: &Caller, form: &mut Form) ->
     let payload = form.expect("payload").await?.bytes(limits.body_bytes).await?;
     let payload: Payload = serde_json::from_slice(&payload)
         .map_err(|error| Failure::new(ProblemCode::InvalidJson, error.to_string()))?;
+    let changelog = changelog(app, &payload)?;
     let request = request(app, caller, &payload).await?;
     check_request(app, caller, &request).await?;
     let mut spool = app.uploads.spool();
@@ -161,11 +167,19 @@ async fn receive<'app>(app: &'app Arc<App>, caller: &Caller, form: &mut Form) ->
         }
         parts.push((path, length));
     }
-    Ok(Received { _upload, request, parts, spooled: spool.finish().await? })
+    Ok(Received { _upload, request, changelog, parts, spooled: spool.finish().await? })
 }
 
 fn too_many(most: usize) -> Failure {
     invalid("files", format!("there are more than {most} files"))
+}
+
+/// What the program says has changed, if it says anything. What may not be said is refused before anything is published.
+fn changelog(app: &App, payload: &Payload) -> Result<Option<String>> {
+    match payload.changelog.trim() {
+        "" => Ok(None),
+        text => Ok(Some(changelog::check(app, text)?)),
+    }
 }
 
 /// What is asked for, in the words of this registry.
@@ -234,14 +248,14 @@ fn usual_owner(identity: &Identity) -> String {
     }
 }
 
-/// The answer, where the version was published before from the same files: of a question that is asked again the files are
-/// not there any more.
+/// The version, where it was published before from the same files: of a question that is asked again the files are not there any
+/// more.
 async fn already(
     app: &App,
     caller: &Caller,
     request: &BundleRequest,
     payload: &Payload,
-) -> Result<Option<Result<Response>>> {
+) -> Result<Option<There>> {
     let (Ok(id), Ok(version)) = (request.id.parse::<SkillId>(), request.version.parse::<Version>()) else {
         return Ok(None);
     };
@@ -263,7 +277,7 @@ async fn already(
         named == there
     };
     let is_there = matches!(row.status, VersionStatus::Published | VersionStatus::Pending);
-    Ok((is_same && is_there).then(|| told(&id, &version, row.status)))
+    Ok((is_same && is_there).then_some((id, version, row.status)))
 }
 
 /// The files that were sent before, by their paths.
@@ -300,17 +314,25 @@ fn not_there(path: &str) -> Failure {
     invalid("files", format!("`{shown}` was not uploaded, or too long ago; publish again"))
 }
 
-fn answer(published: Published) -> Result<Response> {
+/// A version that is published by now, and its status.
+type There = (SkillId, Version, VersionStatus);
+
+fn there(published: Published) -> Result<There> {
     let (Published::New(PublishResponse { id, version, status, .. })
     | Published::Again(PublishResponse { id, version, status, .. })) = published;
-    let (id, version) = (
-        id.parse::<SkillId>().map_err(Failure::internal)?,
-        version.parse::<Version>().map_err(Failure::internal)?,
-    );
-    told(&id, &version, status)
+    Ok((id.parse().map_err(Failure::internal)?, version.parse().map_err(Failure::internal)?, status))
 }
 
-fn told(id: &SkillId, version: &Version, status: VersionStatus) -> Result<Response> {
+/// Keeps what is said to have changed with the version, and answers.
+async fn answer(
+    app: &App,
+    caller: &Caller,
+    (id, version, status): There,
+    changelog: Option<String>,
+) -> Result<Response> {
+    if let Some(changelog) = changelog {
+        changelog::set(app, caller, &id, &version, ChangelogRequest { changelog }).await?;
+    }
     let status = if status == VersionStatus::Pending { "pending" } else { "published" };
     json(&Answer {
         ok: true,
@@ -318,7 +340,7 @@ fn told(id: &SkillId, version: &Version, status: VersionStatus) -> Result<Respon
         version_id: format!("{id}@{version}"),
         status,
         publication_status: status,
-        slug: slug_of(id),
+        slug: slug_of(&id),
         version: version.to_string(),
     })
 }

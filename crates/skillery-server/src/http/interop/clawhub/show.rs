@@ -14,7 +14,7 @@ use super::names::{find, slug_of};
 use super::{BASE, Result, fingerprint, json, signed_in};
 use crate::catalog;
 use crate::db::skills::{self, SkillRow};
-use crate::db::{stars, versions as table};
+use crate::db::{review, stars, versions as table};
 use crate::failure::Failure;
 use crate::http::call::{self, Call, invalid_parameter};
 use crate::http::interop::one_segment;
@@ -55,7 +55,7 @@ pub async fn skill(call: &Call, slug: &str) -> Result<Response> {
             let full = skills::full(&call.app.db, &key).await?;
             let full = full.ok_or_else(|| Failure::new(ProblemCode::SkillNotFound, ""))?;
             let stars = stars::counts(&call.app.db, &keys).await?.remove(&key).unwrap_or(0);
-            forms::Listed { full, stars }
+            forms::Listed { full, stars, changelog: String::new() }
         }
     };
     json(&Detail {
@@ -92,7 +92,7 @@ pub async fn versions(call: &Call, slug: &str) -> Result<Response> {
     let items = rows.into_iter().skip(offset).take(limit).map(|row| forms::Version {
         version: row.version.to_string(),
         created_at: millis(row.created_at),
-        changelog: String::new(),
+        changelog: row.changelog.unwrap_or_default(),
         license: None,
         files: None,
     });
@@ -123,7 +123,8 @@ pub async fn version(call: &Call, slug: &str, version: &str) -> Result<Response>
     let request = request(version)?;
     let row = asked(call, slug).await?;
     let offer = catalog::one(&call.app, &call.caller, &row.id, &request).await?;
-    json(&Version { version: forms::version(&offer.id, &offer.row), skill: Named::of(&offer.id) })
+    let told = review::changelog(call.app.db.reader(), &offer.id.key(), &offer.row.version).await?;
+    json(&Version { version: forms::version(&offer.id, &offer.row, told), skill: Named::of(&offer.id) })
 }
 
 /// One file. It is text or bytes, and nothing that a browser would show or run.

@@ -100,6 +100,42 @@ async fn a_folder_is_published_file_by_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_changed_is_kept_and_told() {
+    let app = hub(|_| ()).await;
+    let files = sent(&app, ADMIN, &folder()).await;
+    let said = |number: &str, changelog: &str| {
+        let mut body = version("tool", number, files.clone());
+        body["changelog"] = json!(changelog);
+        body
+    };
+    // What hides something, or is too long, is refused before anything is published.
+    for wrong in ["Takes umlauts.\u{e0049}".to_owned(), "x".repeat(4_097)] {
+        let text = refused(&finish(&app, ADMIN, said("1.0.0", &wrong)).await, 422);
+        assert!(text.contains("`changelog`"), "{text}");
+    }
+    app.get(&format!("{API}/skills/tool")).await.is(404);
+    // The program asks again when it hears nothing.
+    for _ in 0..2 {
+        finish(&app, ADMIN, said("1.0.0", " Takes umlauts.\r\nAnd more.\n")).await.is(200);
+    }
+    let told = "Takes umlauts.\nAnd more.";
+    let kept = app.get("/api/v1/skills/acme/tool/versions/1.0.0").await.is(200);
+    assert_eq!(kept["changelog"], told);
+    let skill = read(&app, "", "/skills/tool").await;
+    assert_eq!(skill["latestVersion"]["changelog"], told);
+    assert_eq!(read(&app, "", "/skills?prefix=tool").await["items"][0]["latestVersion"]["changelog"], told);
+    assert_eq!(read(&app, "", "/skills/tool/versions").await["items"][0]["changelog"], told);
+    assert_eq!(read(&app, "", "/skills/tool/versions/1.0.0").await["version"]["changelog"], told);
+    let text = refused(&finish(&app, ADMIN, said("1.0.0", "Takes nothing.")).await, 409);
+    assert!(text.contains("is said, and it is published"), "{text}");
+    // What older programs send in one form has it as well; it is of that version alone.
+    let payload = said("1.1.0", "Is faster.");
+    send_form(&app, ADMIN, form(&payload, &folder(), "--\r\n")).await.is(200);
+    let items = read(&app, "", "/skills/tool/versions").await["items"].clone();
+    assert_eq!((&items[0]["changelog"], &items[1]["changelog"]), (&json!("Is faster."), &json!(told)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_for_who_announced_it_and_must_be_the_one_that_was() {
     let app = hub(|_| ()).await;
     app.publish("acme/other", "1.0.0").await;
