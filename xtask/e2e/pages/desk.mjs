@@ -158,8 +158,16 @@ export async function authorities(page, world, scripts, mark) {
 
 export async function org(page, world, scripts, mark) {
   const name = `org-${mark}`;
-  await call(page, world, "ada", "POST", "/orgs", { name });
-  await signIn(page, world, "ada", `/orgs/${name}/members`);
+  await signIn(page, world, "ada", "/account");
+  const made = page.getByRole("form", { name: "Make an org" });
+  for (const typed of ["acme/deep", name]) {
+    await made.getByLabel("Name").fill(typed);
+    await made.getByRole("button", { name: "Make the org" }).click();
+    if (typed !== name) await refused(page, made.getByLabel("Name"), typed, "an org is one segment");
+  }
+  await page.getByText("The org is made.").waitFor();
+  must(new URL(page.url()).pathname === `/orgs/${name}`, "who has made an org is not led to it");
+  await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: "Members" }).click();
   const give = page.getByRole("form", { name: "Give somebody a role" });
   await give.getByLabel("User").fill("nobody-at-all");
   await give.getByRole("button", { name: "Give the role" }).click();

@@ -158,6 +158,10 @@ export const PAGES = [
     await type(page, "What for", "a picture");
     await press(page, "Make it");
   } },
+  { name: "org-refused", path: "/account", as: "ada", status: 422, has: 'role="alert"', before: async (page) => {
+    await type(page, "Name", "acme/deep");
+    await press(page, "Make the org");
+  } },
   { name: "key-shown", path: "/account/keys", as: "ada", has: "Show that you have the key", before: async (page) => {
     await type(page, "Public key", PUBLIC_KEY);
     await press(page, "Go on");

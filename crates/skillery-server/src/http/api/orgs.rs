@@ -1,6 +1,7 @@
 //! `GET` and `POST /api/v1/orgs`, `GET /api/v1/orgs/{org}` and `/api/v1/orgs/{namespace}/namespaces`
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -9,7 +10,7 @@ use skillery_core::id::key_contains;
 use skillery_core::{Namespace, Problem, ProblemCode, Scope};
 
 use super::users::user_not_found;
-use crate::access::{Caller, Sight};
+use crate::access::{Caller, Identity, Sight};
 use crate::app::App;
 use crate::db::orgs::OrgRow;
 use crate::db::{accounts, orgs};
@@ -90,12 +91,17 @@ pub async fn create(call: Call) -> Result<Response> {
     created(&format!("/api/v1/orgs/{}", summary.name), &summary)
 }
 
+/// The caller, who may make orgs.
+pub fn may_make<'caller>(app: &App, caller: &'caller Caller) -> Result<&'caller Arc<Identity>> {
+    match app.settings.namespaces {
+        NamespacePolicy::Open => caller.require(Scope::Admin),
+        NamespacePolicy::Managed => caller.require_site_admin(),
+    }
+}
+
 /// Makes an org for the caller, or as an admin of the registry for another owner.
 pub async fn make(app: &App, caller: &Caller, org: Namespace, owner: Option<&str>) -> Result<OrgRow> {
-    let identity = caller.require(Scope::Admin)?;
-    if app.settings.namespaces == NamespacePolicy::Managed {
-        caller.require_site_admin()?;
-    }
+    let identity = may_make(app, caller)?;
     crate::access::check_bounds(identity, &org.key())?;
     let actor = identity.user.id.clone();
     let owner = match owner {

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::super::{ADMIN, TestApp};
 use super::{Browser, text};
+use crate::settings::NamespacePolicy;
 
 /// What stands in HTML, as it is.
 fn plain(html: &str) -> String {
@@ -39,9 +40,52 @@ async fn an_account_says_who_one_is_and_leads_to_the_rest() {
         assert!(answer.headers["location"].to_str().unwrap().starts_with("/login?next="), "{path}");
         app.get(path).await.fails(401, "unauthenticated");
     }
-    for path in ["/account", "/admin/log"] {
-        assert_eq!(browser.post(path, &[]).await.status, 405, "{path}");
+    assert_eq!(browser.post("/admin/log", &[]).await.status, 405);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_makes_an_org_of_their_own() {
+    const FORM: &str = "Make an org";
+    let app = TestApp::new().await;
+    let ada = app.user("ada", &["read", "admin"]).await;
+    let weak = app.token(json!({ "user": "ada", "scopes": ["read", "publish"] })).await;
+    let bound = json!({ "user": "ada", "scopes": ["read", "admin"], "namespaces": ["beta"] });
+    let bound = app.token(bound).await;
+    let make = |name: &'static str| [("action", "create"), ("name", name)];
+    for token in [&weak, &bound] {
+        let mut browser = Browser::signed_in(&app, token).await;
+        assert!(!browser.page("/account").await.contains(FORM));
+        assert_eq!(browser.post("/account", &make("acme")).await.status, 403);
     }
+    let mut browser = Browser::signed_in(&app, &ada).await;
+    assert!(browser.page("/account").await.contains(FORM));
+    assert_eq!(browser.post_from("cross-site", "/account", &make("acme")).await.status, 403);
+    for name in ["", "acme/deep", "<b>"] {
+        let answer = browser.post("/account", &make(name)).await;
+        let page = text(&answer);
+        assert!(matches!(answer.status.as_u16(), 400 | 422), "{page}");
+        assert!(page.contains("class=\"wrong\"") && !page.contains("<b>"), "{page}");
+        let typed = format!("value=\"{}\"", name.replace('<', "&#60;").replace('>', "&#62;"));
+        assert!(page.contains(&typed), "{page}");
+    }
+    let made = browser.post("/account", &make(" acme ")).await;
+    assert_eq!(made.headers["location"], "/orgs/acme?notice=org-made");
+    let page = browser.page("/orgs/acme?notice=org-made").await;
+    assert!(page.contains("The org is made."), "{page}");
+    let page = browser.page("/account").await;
+    assert!(page.contains("href=\"/orgs/acme\"") && page.contains("<td>owner</td>"), "{page}");
+    // What another has is said to be taken, and what was typed comes back.
+    let ben = app.user("ben", &["read", "admin"]).await;
+    let answer = Browser::signed_in(&app, &ben).await.post("/account", &make("acme")).await;
+    let page = text(&answer);
+    assert!(answer.status == 409 && page.contains("value=\"acme\""), "{page}");
+    // Where admins alone make orgs, nobody else is offered to.
+    let app = TestApp::with(|settings| settings.namespaces = NamespacePolicy::Managed).await;
+    let ada = app.user("ada", &["read", "admin"]).await;
+    let mut browser = Browser::signed_in(&app, &ada).await;
+    assert!(!browser.page("/account").await.contains(FORM));
+    assert_eq!(browser.post("/account", &make("acme")).await.status, 403);
+    assert!(Browser::signed_in(&app, ADMIN).await.page("/account").await.contains(FORM));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -146,6 +146,7 @@ const LOG: &str = "/admin/log";
 /// Method, path and who may.
 pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", ACCOUNT, Who::SignedIn),
+    ("post", ACCOUNT, Who::Scope(Scope::Admin)),
     ("get", TOKENS, Who::Scope(Scope::Read)),
     ("post", TOKENS, Who::SignedIn),
     ("get", KEYS, Who::Scope(Scope::Read)),
@@ -317,6 +318,7 @@ pub async fn answer(call: Call, frame: Frame, place: Place) -> Result<Response> 
     let route = place.route();
     match (place, call.method()) {
         (Place::Account, Method::GET) => account::show(&call, frame).await,
+        (Place::Account, Method::POST) => account::change(call, frame).await,
         (Place::Tokens, Method::GET) => tokens::show(&call, frame).await,
         (Place::Tokens, Method::POST) => tokens::change(call, frame).await,
         (Place::Keys, Method::GET) => keys::show(&call, frame).await,

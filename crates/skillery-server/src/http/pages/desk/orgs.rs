@@ -81,7 +81,8 @@ pub async fn change(call: Call, frame: Frame) -> Result<Response> {
     }
 }
 
-fn name(form: &Form) -> Result<Namespace> {
+/// The org that a form names.
+pub fn name(form: &Form) -> Result<Namespace> {
     let name = form.text("name");
     let org: Namespace = name.trim().parse()?;
     match org.depth() {
