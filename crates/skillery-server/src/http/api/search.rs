@@ -122,6 +122,12 @@ pub fn fit_together<'tag>(limits: &Limits, tags: impl Iterator<Item = &'tag Stri
     count <= limits.tags && length <= limits.tag_length.max(2 * limits.query_length)
 }
 
+/// The name of the user whose skills are asked for. Telephones add a blank to what they complete.
+pub fn publisher(call: &Call) -> Option<String> {
+    let name = call.parameter("publisher")?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
 /// What a call asks for.
 pub async fn query(call: &Call) -> Result<SearchQuery> {
     let words = call.parameter("q").unwrap_or_default();
@@ -150,8 +156,7 @@ pub async fn query(call: &Call) -> Result<SearchQuery> {
     if min_rating.is_some_and(|least| !(0.0..=5.0).contains(&least)) {
         return Err(invalid_parameter("min_rating", "it must be a number from 0 to 5"));
     }
-    // Telephones add a blank to what they complete.
-    let publisher = call.parameter("publisher").map(|name| name.trim().to_owned());
+    let publisher = publisher(call);
     // Nobody has a longer name, and each link of a page of results has it.
     if publisher.as_ref().is_some_and(|name| name.len() > MAX_SEGMENT_LENGTH) {
         let detail = format!("the name of a user has at most {MAX_SEGMENT_LENGTH} characters");

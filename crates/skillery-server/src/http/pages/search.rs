@@ -212,7 +212,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         is_heavy: false,
         removable: 0,
         namespace: query.namespace.as_ref().map_or_else(String::new, ToString::to_string),
-        publisher: call.parameter("publisher").unwrap_or_default().trim().to_owned(),
+        publisher: api::publisher(call).unwrap_or_default(),
         // As short as it can be said, however it was written.
         min_rating: query
             .min_rating

@@ -134,7 +134,8 @@ async fn a_search_can_be_for_the_skills_of_one_publisher() {
     }
     let second = browser.page("/search?q=texts&publisher=ada&sort=name&offset=20").await;
     assert!(second.contains("23 skills, 21 to 23 shown") && second.contains("acme/hers-22"), "{second}");
-    let others = browser.page("/search?publisher=admin").await;
+    assert!(browser.page("/search?publisher=%20").await.contains("24 skills, 1 to 20 shown"));
+    let others = browser.page("/search?publisher=%20admin+").await;
     assert!(others.contains(">1 skill<") && others.contains("href=\"/acme/others\""), "{others}");
     // Each finds what is hidden from others, and of whom there is nothing to see is like nobody.
     let hers = Browser::signed_in(&app, &ada).await.page("/search?publisher=ada&q=secret").await;
