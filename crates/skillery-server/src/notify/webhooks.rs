@@ -425,6 +425,7 @@ pub async fn test(app: &App, caller: &Caller, id: &str) -> Result<String> {
                     return Ok(waiting);
                 }
                 deliveries::insert(tx, &[NewDelivery { next_at: tx.now, ..new }]).await?;
+                audit::insert_private(tx, Some(&asks), "webhook.tested", about(&row)).await?;
                 Ok(delivery)
             })
         })
@@ -480,7 +481,11 @@ pub async fn redeliver(
                     return Err(problem.with("retry_after", 60).into());
                 }
                 let one = request.delivery.as_deref();
-                deliveries::again(tx, &now.id, one, now.moved_at, room).await
+                let redelivered = deliveries::again(tx, &now.id, one, now.moved_at, room).await?;
+                if redelivered > 0 {
+                    audit::insert_private(tx, Some(&asks), "webhook.redelivered", about(&now)).await?;
+                }
+                Ok(redelivered)
             })
         })
         .await?;

@@ -4,8 +4,9 @@ use skillery_core::api::{ChangelogRequest, VersionDetail};
 use skillery_core::hidden::first_hidden_of_lines;
 use skillery_core::{ProblemCode, Role, Scope, SkillId, Version, VersionStatus};
 
-use crate::access::{Caller, forbidden};
+use crate::access::{Caller, Identity, forbidden};
 use crate::app::App;
+use crate::db::audit::{self, About};
 use crate::db::{gates, review as table, versions};
 use crate::failure::{Failure, Result};
 use crate::http::api::versions::{detail, whole};
@@ -40,8 +41,29 @@ pub async fn set(
     let skill = skill::find(app, caller, id).await?;
     let identity = caller.require_role(Scope::Publish, Role::Publisher, &skill.id.namespace())?;
     let text = check(app, &request.changelog)?;
-    let (identity, wanted, namespace) = ((**identity).clone(), version.clone(), skill.id.namespace());
-    let (id, seen_by) = (skill.id.clone(), caller.clone());
+    keep(app, caller, identity, (&skill.id, version), text).await?;
+    match whole(app, caller, &skill.id, version).await {
+        Ok(told) => Ok(told),
+        // It is written: that what is found cannot be told is no failure of that.
+        Err(failure) => {
+            let (id, cause) = (&skill.id, &failure.source);
+            tracing::warn!(%id, %version, %failure, ?cause, "a version is told without its findings");
+            detail(app, caller, &skill.id, version).await
+        }
+    }
+}
+
+/// Keeps it as things stand in the transaction: of what somebody has published a moment ago they may have no role yet, as far as they
+/// are known, and may not see it by their token.
+pub async fn keep(
+    app: &App,
+    caller: &Caller,
+    identity: &Identity,
+    (id, version): (&SkillId, &Version),
+    text: String,
+) -> Result<()> {
+    let (identity, wanted, namespace) = (identity.clone(), version.clone(), id.namespace());
+    let (id, seen_by) = (id.clone(), caller.clone());
     app.db
         .write(move |tx| {
             Box::pin(async move {
@@ -49,8 +71,15 @@ pub async fn set(
                 let key = id.key();
                 let row = versions::find(tx.connection(), &key, &wanted)
                     .await?
-                    .filter(|row| skill::sees_version(&seen_by, &namespace.key(), row))
+                    .filter(|row| {
+                        row.publisher == identity.user.id
+                            || skill::sees_version(&seen_by, &namespace.key(), row)
+                    })
                     .ok_or_else(|| skill::no_such_version(&id, &wanted))?;
+                let known = table::changelog(tx.connection(), &key, &wanted).await?;
+                if known.as_ref() == Some(&text) {
+                    return Ok(());
+                }
                 // It is shown as the publisher's words.
                 let is_admin = identity.role_in(&namespace.key()).is_some_and(|role| role >= Role::Admin);
                 if row.publisher != identity.user.id && !is_admin {
@@ -61,33 +90,22 @@ pub async fn set(
                     let detail = format!("{id} {wanted} is {}: what changed with it is not said", row.status);
                     return Err(Failure::new(ProblemCode::StatusConflict, detail));
                 }
-                match table::changelog(tx.connection(), &key, &wanted).await? {
-                    Some(known) if known == text => return Ok(()),
-                    Some(_) => {
-                        let gate = gates::find(tx.connection(), &key, &wanted).await?;
-                        let why = match row.status {
-                            VersionStatus::Pending if gate.held_for.is_none() => None,
-                            VersionStatus::Pending => Some("was handed out before".to_owned()),
-                            other => Some(format!("is {other}")),
-                        };
-                        if let Some(why) = why {
-                            let detail = format!("what changed with {id} {wanted} is said, and it {why}");
-                            return Err(Failure::new(ProblemCode::StatusConflict, detail));
-                        }
+                if known.is_some() {
+                    let gate = gates::find(tx.connection(), &key, &wanted).await?;
+                    let why = match row.status {
+                        VersionStatus::Pending if gate.held_for.is_none() => None,
+                        VersionStatus::Pending => Some("was handed out before".to_owned()),
+                        other => Some(format!("is {other}")),
+                    };
+                    if let Some(why) = why {
+                        let detail = format!("what changed with {id} {wanted} is said, and it {why}");
+                        return Err(Failure::new(ProblemCode::StatusConflict, detail));
                     }
-                    None => {}
                 }
-                table::set_changelog(tx, &key, &wanted, &identity.user.id, &text).await
+                let user = &identity.user.id;
+                table::set_changelog(tx, &key, &wanted, user, &text).await?;
+                audit::insert_private(tx, Some(user), "changelog.set", About::version(&id, &wanted)).await
             })
         })
-        .await?;
-    match whole(app, caller, &skill.id, version).await {
-        Ok(told) => Ok(told),
-        // It is written: that what is found cannot be told is no failure of that.
-        Err(failure) => {
-            let (id, cause) = (&skill.id, &failure.source);
-            tracing::warn!(%id, %version, %failure, ?cause, "a version is told without its findings");
-            detail(app, caller, &skill.id, version).await
-        }
-    }
+        .await
 }

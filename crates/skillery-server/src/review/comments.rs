@@ -8,10 +8,10 @@ use skillery_core::{Limits, Problem, ProblemCode, Role, Scope, SkillId, Version,
 
 use crate::access::{Caller, Identity, forbidden};
 use crate::app::App;
-use crate::db::Tx;
 use crate::db::review::{self as table, CommentRow, NewComment, ThreadPlace};
 use crate::db::skills::SkillRow;
 use crate::db::versions::{self, VersionRow};
+use crate::db::{Tx, audit};
 use crate::failure::{Failure, Result};
 use crate::http::call::Page;
 use crate::skill;
@@ -120,6 +120,8 @@ pub async fn say(
                 }
                 let thread = thread.unwrap_or_else(|| comment.clone());
                 let (user, told) = (identity.user.id, thread.clone());
+                let row = about_comment(&id, &version, &comment);
+                audit::insert_private(tx, Some(&user), "review-comment.posted", row).await?;
                 let new = NewComment { id: comment, thread, user, text, path, line, against, number };
                 table::add(tx, &key, &version, new).await?;
                 Ok(told)
@@ -260,7 +262,12 @@ impl About<'_> {
         if !self.is_author() {
             self.holds(Role::Admin)?;
         }
-        table::hide(tx, &self.found.id, &self.identity.user.id).await
+        if self.found.is_hidden {
+            return Ok(());
+        }
+        table::hide(tx, &self.found.id, &self.identity.user.id).await?;
+        let action = if self.is_author() { "review-comment.deleted" } else { "review-comment.hidden" };
+        self.note(tx, action).await
     }
 
     async fn patch(&self, tx: &mut Tx, patch: ReviewCommentPatch, limits: &Limits) -> Result<()> {
@@ -280,6 +287,7 @@ impl About<'_> {
                 return Err(Failure::new(ProblemCode::TooManyComments, detail));
             }
             table::edit(tx, self.found, edits, &text).await?;
+            self.note(tx, "review-comment.edited").await?;
         }
         let Some(resolved) = patch.resolved else { return Ok(()) };
         if self.found.thread != self.found.id {
@@ -295,8 +303,21 @@ impl About<'_> {
             return Ok(());
         }
         let by = resolved.then_some(self.identity.user.id.as_str());
-        table::resolve(tx, &self.found.id, by).await
+        table::resolve(tx, &self.found.id, by).await?;
+        self.note(tx, if resolved { "review-thread.resolved" } else { "review-thread.reopened" }).await
     }
+
+    /// Tells the audit.
+    async fn note(&self, tx: &mut Tx, action: &'static str) -> Result<()> {
+        let about = about_comment(self.id, &self.row.version, &self.found.id);
+        audit::insert_private(tx, Some(&self.identity.user.id), action, about).await
+    }
+}
+
+/// What the audit says of a comment. The log does not have it, and neither has what was said.
+fn about_comment(id: &SkillId, version: &Version, comment: &str) -> audit::About {
+    let subject = Some(format!("{id} {version} comment {comment}"));
+    audit::About { subject, ..audit::About::version(id, version) }
 }
 
 async fn one(app: &App, thread: String) -> Result<ReviewThread> {

@@ -238,6 +238,86 @@ async fn refusals_of_other_protocols_are_told_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn changes_that_no_log_has_are_told_as_well() {
+    const VERSION: &str = "/api/v1/skills/acme/tool/versions/1.0.0";
+    let app = app().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let anna = app.user("anna", &["read", "publish", "review", "admin"]).await;
+    app.member("acme", "anna", "admin").await;
+    let mia = app.user("mia", &["read", "publish", "admin"]).await;
+    app.member("acme", "mia", "publisher").await;
+    let send = async |method: Method, path: &str, token: &str, body: Value| {
+        from(&app, "192.0.2.7", method, path, token, body).await
+    };
+    // The same again changes nothing, and is told of once.
+    for _ in 0..2 {
+        let said = json!({ "changelog": "Takes umlauts." });
+        send(Method::PUT, &format!("{VERSION}/changelog"), &anna, said).await.is(200);
+    }
+    let comments = format!("{VERSION}/approvals/comments");
+    let thread = send(Method::POST, &comments, &mia, json!({ "text": "Why?" })).await.is(201);
+    let thread = thread["id"].as_str().unwrap().to_owned();
+    let comment = format!("{comments}/{thread}");
+    for (token, change) in [
+        (&mia, json!({ "text": "Why so?" })),
+        (&anna, json!({ "resolved": true })),
+        (&anna, json!({ "resolved": true })),
+        (&anna, json!({ "resolved": false })),
+    ] {
+        send(Method::PATCH, &comment, token, change).await.is(200);
+    }
+    for _ in 0..2 {
+        send(Method::DELETE, &comment, &anna, Value::Null).await.is(200);
+    }
+    let own = send(Method::POST, &comments, &mia, json!({ "text": "So." })).await.is(201);
+    let own = own["id"].as_str().unwrap().to_owned();
+    send(Method::DELETE, &format!("{comments}/{own}"), &mia, Value::Null).await.is(200);
+    let report = json!({ "skill": "acme/tool", "reason": "spam", "text": "It is one." });
+    send(Method::POST, "/api/v1/reports", &mia, report).await;
+    send(Method::POST, "/api/v1/login-links", &mia, Value::Null).await.is(201);
+    let hooks = "/api/v1/notifications/webhooks";
+    let hook = send(Method::POST, hooks, &mia, json!({ "url": "https://example.org/hook" })).await.is(201);
+    let hook = hook["id"].as_str().unwrap().to_owned();
+    send(Method::POST, &format!("{hooks}/{hook}/test"), &mia, Value::Null).await;
+
+    let told = |rows: &[Value]| -> Vec<String> {
+        let part = |row: &Value, field: &str| row[field].as_str().unwrap_or("-").to_owned();
+        let fields = ["action", "actor", "subject", "namespace"];
+        rows.iter().rev().map(|row| fields.map(|field| part(row, field)).join(" ")).collect()
+    };
+    let from_there = async |token: &str| {
+        let rows = entries(&app, token, "").await.into_iter();
+        rows.filter(|row| row["address"] == "192.0.2.7").collect::<Vec<_>>()
+    };
+    let all = from_there(ADMIN).await;
+    assert!(all.iter().all(|row| row["client"] == AGENT && row["outcome"] == "allowed"), "{all:?}");
+    let about = |comment: &str| format!("acme/tool 1.0.0 comment {comment} acme");
+    let token = app.get_as(&mia, "/api/v1/whoami").await.is(200)["token"]["id"].as_str().unwrap().to_owned();
+    let in_namespace = [
+        "changelog.set anna acme/tool 1.0.0 acme".to_owned(),
+        format!("review-comment.posted mia {}", about(&thread)),
+        format!("review-comment.edited mia {}", about(&thread)),
+        format!("review-thread.resolved anna {}", about(&thread)),
+        format!("review-thread.reopened anna {}", about(&thread)),
+        format!("review-comment.hidden anna {}", about(&thread)),
+        format!("review-comment.posted mia {}", about(&own)),
+        format!("review-comment.deleted mia {}", about(&own)),
+    ];
+    let of_ones_own = [
+        "report.filed mia acme/tool skill -".to_owned(),
+        format!("login-link.made mia {token} -"),
+        format!("webhook.added mia {hook} -"),
+        format!("webhook.tested mia {hook} -"),
+    ];
+    assert_eq!(told(&all), [&in_namespace[..], &of_ones_own[..]].concat());
+    // What was said is in none of them, and no namespace learns who has reported something.
+    let text = serde_json::to_string(&all).unwrap();
+    assert!(!text.contains("umlauts") && !text.contains("Why") && !text.contains("It is one"), "{text}");
+    let seen = told(&from_there(&anna).await);
+    assert_eq!(seen, in_namespace);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_rule_forbids_to_everybody_is_told_and_no_secret_of_an_address() {
     let app = app().await;
     app.publish("acme/tool", "1.0.0").await;

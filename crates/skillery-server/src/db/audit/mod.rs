@@ -12,7 +12,7 @@ use skillery_core::api::AuditOutcome;
 use skillery_core::event::{Audience, Event};
 use skillery_core::id::key_contains;
 use skillery_core::time::Time;
-use skillery_core::{Namespace, SkillId};
+use skillery_core::{Namespace, SkillId, Version};
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor, Row};
@@ -97,6 +97,12 @@ impl About {
     /// About a skill.
     pub fn skill(id: &SkillId) -> Self {
         Self { skill: Some(id.key()), subject: Some(id.to_string()), ..Self::namespace(&id.namespace()) }
+    }
+
+    /// About a version.
+    pub fn version(id: &SkillId, version: &Version) -> Self {
+        let subject = Some(format!("{id} {version}"));
+        Self { version: Some(version.to_string()), subject, ..Self::skill(id) }
     }
 
     /// About a namespace.

@@ -7,6 +7,7 @@ use skillery_core::api::LoginLinkResponse;
 use skillery_core::token::Secret;
 use skillery_core::{Problem, ProblemCode};
 
+use crate::db::audit::{self, About};
 use crate::db::login_links;
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, json};
@@ -35,6 +36,9 @@ pub async fn create(call: &Call) -> Result<Response> {
                 session::check_may_begin(&identity.token)?;
                 let expires_at = tx.now.plus_seconds(SECONDS);
                 login_links::insert(tx, &hash, &identity.token.id, expires_at).await?;
+                let (user, token) = (&identity.user.id, &identity.token.id);
+                audit::insert_private(tx, Some(user), "login-link.made", About::of_user(user, Some(token)))
+                    .await?;
                 Ok(expires_at)
             })
         })

@@ -114,10 +114,13 @@ pub async fn submit(app: &App, caller: &Caller, request: ReportRequest) -> Resul
                     let org = new.skill.namespace().org_key();
                     new.for_registry = table::is_of_house(tx, accused, &org).await?;
                 }
-                match table::report(tx, &user, &new).await? {
-                    true => Ok(()),
-                    false => Err(Failure::new(ProblemCode::ReportExists, "")),
+                if !table::report(tx, &user, &new).await? {
+                    return Err(Failure::new(ProblemCode::ReportExists, ""));
                 }
+                // No namespace learns by whom something was reported.
+                let subject = Some(format!("{} {}", new.skill, new.kind));
+                audit::insert_private(tx, Some(&user), "report.filed", About { subject, ..About::default() })
+                    .await
             })
         })
         .await

@@ -160,10 +160,9 @@ async fn changed(call: &Call, row: &SkillRow) -> Result<HashMap<Version, Time>> 
 /// The skills of a namespace and of those below it, the last published first.
 pub async fn of_namespace(call: &Call, namespace: &Namespace) -> Result<Response> {
     let base = call.base()?;
-    let rows = call.page()?;
     let query = SearchQuery {
         namespace: Some(namespace.clone()),
-        ..SearchQuery::all(&call.app, &call.caller, Sort::Updated, rows.limit, rows.offset)
+        ..SearchQuery::all(&call.app, &call.caller, Sort::Updated, ENTRIES, 0)
     };
     let address = format!("{base}/{namespace}/feed");
     let page = format!("{base}/{namespace}");

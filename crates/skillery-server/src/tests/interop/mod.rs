@@ -73,6 +73,17 @@ impl TestApp {
         let record = self.get_as(ADMIN, &format!("/api/v1/skills/{id}")).await.is(200);
         record["install_count"].as_i64().unwrap()
     }
+
+    /// Who is known to have installed a version, by name.
+    pub(crate) async fn who_has(&self, id: &str, version: &str) -> Vec<String> {
+        self.settle().await;
+        let path = format!("/api/v1/skills/{id}/versions/{version}/installs");
+        let found = self.get_as(ADMIN, &path).await.is(200);
+        let rows = found["installs"].as_array().unwrap();
+        let mut names: Vec<_> = rows.iter().map(|row| row["user"].as_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    }
 }
 
 /// A token as clients bring it that know nothing else.

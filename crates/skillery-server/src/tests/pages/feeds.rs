@@ -101,7 +101,11 @@ async fn feeds_tell_what_changed() {
         assert_eq!(texts(&feed, "summary"), told, "{path}");
     }
     // The feed of a namespace has all of it, whatever else stands in the address.
-    let body = text(&browser.get("/acme/feed?q=zzz&publisher=nobody&tags=zzz&min_rating=5&sort=name").await);
+    let body = text(
+        &browser
+            .get("/acme/feed?q=zzz&publisher=nobody&tags=zzz&min_rating=5&sort=name&limit=all&offset=x")
+            .await,
+    );
     assert_eq!(texts(&Document::parse(&body).unwrap(), "summary"), [description.as_str(), newest]);
     // Why it was yanked is more to the point.
     app.put("/api/v1/skills/acme/tool/versions/1.1.0/yank", ADMIN, json!({ "reason": "it leaks" }))

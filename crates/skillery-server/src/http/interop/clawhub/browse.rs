@@ -88,7 +88,8 @@ pub async fn explore(call: &Call) -> Result<Response> {
     }
     let (total, numbers) = find(call, String::new(), sort, limit, offset).await?;
     let next = offset + limit;
-    let items = of_numbers(&call.app, call, &numbers).await?;
+    let mut items = of_numbers(&call.app, call, &numbers).await?;
+    tell_changes(&call.app, &mut items).await?;
     let next_cursor = (next < total && next <= most).then(|| next.to_string());
     json(&Items { items: items.iter().map(Item::of).collect(), next_cursor })
 }
@@ -148,18 +149,27 @@ async fn of_numbers(app: &App, call: &Call, numbers: &[i64]) -> Result<Vec<Liste
 /// These skills, in their order, as far as the caller sees them and they have a latest version.
 pub async fn listed(app: &App, call: &Call, keys: &[String]) -> Result<Vec<Listed>> {
     let mut stars = stars::counts(&app.db, keys).await?;
-    let mut told = review::latest_changelogs(&app.db, keys).await?;
     let mut found: HashMap<String, Listed> = HashMap::with_capacity(keys.len());
     for full in skills::records(&app.db, keys).await? {
         let key = full.skill.id.key();
         let is_seen = call.caller.sees(full.skill.visibility, &full.skill.id.namespace().key());
-        if let Some(record) = full.record.as_ref().filter(|_| is_seen) {
+        if is_seen && full.record.is_some() {
             let stars = stars.remove(&key).unwrap_or(0);
-            let changelog = told.remove(&(key.clone(), record.version.clone())).unwrap_or_default();
-            found.insert(key, Listed { full, stars, changelog });
+            found.insert(key, Listed { full, stars, changelog: String::new() });
         }
     }
     Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
+}
+
+/// Adds what changed with the latest versions of these skills.
+pub async fn tell_changes(app: &App, found: &mut [Listed]) -> Result<()> {
+    let keys: Vec<String> = found.iter().map(|listed| listed.full.skill.id.key()).collect();
+    let mut told = review::latest_changelogs(&app.db, &keys).await?;
+    for (listed, key) in found.iter_mut().zip(keys) {
+        let latest = listed.full.record.as_ref().map(|record| record.version.clone());
+        listed.changelog = latest.and_then(|latest| told.remove(&(key, latest))).unwrap_or_default();
+    }
+    Ok(())
 }
 
 async fn walked(call: &Call, walk: Walk, cursor: Option<String>, limit: usize) -> Result<Response> {
@@ -195,7 +205,8 @@ async fn walked(call: &Call, walk: Walk, cursor: Option<String>, limit: usize) -
             break true;
         }
     };
-    let items = listed(&call.app, call, &keys).await?;
+    let mut items = listed(&call.app, call, &keys).await?;
+    tell_changes(&call.app, &mut items).await?;
     let next_cursor = last.filter(|_| !is_end).map(|place| cursor_of(&place, &walk));
     json(&Items { items: items.iter().map(Item::of).collect(), next_cursor })
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use skillery_core::api::{BundleRequest, ChangelogRequest, PublishResponse};
+use skillery_core::api::{BundleRequest, PublishResponse};
 use skillery_core::bundle::BundleFile;
 use skillery_core::{Digest, ProblemCode, Role, Scope, SkillId, Version, VersionStatus};
 
@@ -17,7 +17,8 @@ use super::{Result, json, not_done, require};
 use crate::access::{Caller, Identity};
 use crate::app::App;
 use crate::blobs::BlobKey;
-use crate::db::{orgs, skills, staged, versions};
+use crate::db::versions::{self, VersionRow};
+use crate::db::{orgs, skills, staged};
 use crate::failure::Failure;
 use crate::http::call::Call;
 use crate::http::multipart::{self, Form};
@@ -265,7 +266,9 @@ async fn already(
         return Ok(None);
     }
     let row = versions::find(app.db.reader(), &id.key(), &version).await?;
-    let Some(row) = row.filter(|row| sees_version(caller, &namespace, row)) else { return Ok(None) };
+    // Whoever has published it knows of it, whatever the token may read.
+    let knows = |row: &VersionRow| row.publisher == identity.user.id || sees_version(caller, &namespace, row);
+    let Some(row) = row.filter(knows) else { return Ok(None) };
     let is_same = payload.files.len() == row.files.len() && {
         let digest = |file: &Named| file.sha256.to_ascii_lowercase().parse::<Digest>().ok();
         let mut named: Vec<(&str, Option<Digest>)> =
@@ -331,7 +334,8 @@ async fn answer(
     changelog: Option<String>,
 ) -> Result<Response> {
     if let Some(changelog) = changelog {
-        changelog::set(app, caller, &id, &version, ChangelogRequest { changelog }).await?;
+        let identity = caller.require(Scope::Publish)?;
+        changelog::keep(app, caller, identity, (&id, &version), changelog).await?;
     }
     let status = if status == VersionStatus::Pending { "pending" } else { "published" };
     json(&Answer {

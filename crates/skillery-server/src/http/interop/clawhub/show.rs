@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde::Serialize;
 use skillery_core::{Digest, ProblemCode, SkillId, VersionRequest, VersionStatus};
 
-use super::browse::listed;
+use super::browse::{listed, tell_changes};
 use super::download::bad_version;
 use super::forms::{self, Owner, latest_of, millis};
 use super::names::{find, slug_of};
@@ -48,7 +48,9 @@ pub async fn skill(call: &Call, slug: &str) -> Result<Response> {
     let row = asked(call, slug).await?;
     let key = row.id.key();
     let keys = [key.clone()];
-    let listed = match listed(&call.app, call, &keys).await?.pop() {
+    let mut found = listed(&call.app, call, &keys).await?;
+    tell_changes(&call.app, &mut found).await?;
+    let listed = match found.pop() {
         Some(listed) => listed,
         // All its versions are yanked, quarantined, or wait: the program asks `/install` what that means.
         None => {

@@ -136,6 +136,47 @@ async fn what_changed_is_kept_and_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_changed_is_said_by_who_has_no_role_yet_and_by_who_may_not_read() {
+    let app = hub(|_| ()).await;
+    // The org comes with the first skill in it, which only its members see.
+    let ada = app.user("ada", &["read", "publish"]).await;
+    let mut hidden = folder();
+    hidden.push(("skillery.toml", b"visibility = \"private\"\n".to_vec()));
+    for (slug, folder) in [("tool", folder()), ("other", hidden)] {
+        let mut body = version(slug, "1.0.0", sent(&app, &ada, &folder).await);
+        body["ownerHandle"] = json!("ada");
+        body["changelog"] = json!("The first.");
+        finish(&app, &ada, body).await.is(200);
+        let kept = app.get_as(&ada, &format!("/api/v1/skills/ada/{slug}/versions/1.0.0")).await.is(200);
+        assert_eq!(kept["changelog"], "The first.", "{slug}");
+    }
+    // A build publishes what waits, and may not look at it.
+    app.publish("acme/first", "1.0.0").await;
+    app.put("/api/v1/orgs/acme/policy", ADMIN, json!({ "approvals": 1 })).await.is(200);
+    app.user("mia", &["read"]).await;
+    app.member("acme", "mia", "publisher").await;
+    let build = app.token(json!({ "user": "mia", "scopes": ["publish"] })).await;
+    let mut body = version("tool", "1.0.0", sent(&app, &build, &folder()).await);
+    body["changelog"] = json!("What waits.");
+    for _ in 0..2 {
+        let answer = finish(&app, &build, body.clone()).await.is(200);
+        assert_eq!(answer["status"], "pending");
+    }
+    // As long as it waits it may be said otherwise.
+    body["changelog"] = json!("What waits still.");
+    finish(&app, &build, body.clone()).await.is(200);
+    let kept = app.get_as(ADMIN, "/api/v1/skills/acme/tool/versions/1.0.0").await.is(200);
+    assert_eq!(kept["changelog"], "What waits still.");
+    // Another publisher may send the same again, and says nothing in her place.
+    app.user("zoe", &["read"]).await;
+    app.member("acme", "zoe", "publisher").await;
+    let zoe = app.token(json!({ "user": "zoe", "scopes": ["read", "publish"] })).await;
+    finish(&app, &zoe, body.clone()).await.is(200);
+    body["changelog"] = json!("Something else.");
+    refused(&finish(&app, &zoe, body).await, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_for_who_announced_it_and_must_be_the_one_that_was() {
     let app = hub(|_| ()).await;
     app.publish("acme/other", "1.0.0").await;

@@ -15,6 +15,20 @@ fn slugs(page: &Value, list: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_installed_a_version_is_known() {
+    let app = hub(|_| ()).await;
+    app.publish("acme/tool", "1.0.0").await;
+    let anna = app.user("anna", &["read"]).await;
+    for token in [&*anna, ""] {
+        assert_eq!(app.get_as(token, &format!("{API}/download?slug=tool&version=1.0.0")).await.status, 200);
+    }
+    assert_eq!(
+        (app.who_has("acme/tool", "1.0.0").await, app.installs("acme/tool").await),
+        (vec!["anna".to_owned()], 2)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_skill_with_its_versions_and_files() {
     let app = TestApp::new().await;
     let mut body = crate::tests::skill("acme/email/check_it", "1.0.0");

@@ -95,6 +95,8 @@ async fn a_private_skill_is_cloned_with_a_token() {
             .await
             .fails("Authentication failed");
     }
+    // Who has cloned it signed in is known to have it, and of the others it is known that there are some.
+    assert_eq!(app.who_has("acme/hidden", "1.0.0").await, ["anna"]);
     // A commit that only members see is fetched by nobody else, whoever knows its id.
     let listed = person.git(&["ls-remote", &address(&anna, "/acme/members.git"), "HEAD"]).await.good().out;
     let id = listed.split_whitespace().next().unwrap();

@@ -260,4 +260,8 @@ async fn reading_the_description_counts_as_an_install_and_nothing_else_does() {
     app.settle().await;
     assert_eq!(app.get("/api/v1/skills/acme/tool").await.is(200)["install_count"], 2);
     assert_eq!(app.tool("", "show_skill", json!({ "id": "acme/tool" })).await["install_count"], 2);
+    // Who reads it signed in is known to have it.
+    let anna = app.user("anna", &["read"]).await;
+    app.tool(&anna, "read_skill_file", json!({ "id": "acme/tool", "path": "SKILL.md" })).await;
+    assert_eq!(app.who_has("acme/tool", "1.0.0").await, ["anna"]);
 }
