@@ -244,7 +244,7 @@ async fn changes_that_no_log_has_are_told_as_well() {
     app.publish("acme/tool", "1.0.0").await;
     let anna = app.user("anna", &["read", "publish", "review", "admin"]).await;
     app.member("acme", "anna", "admin").await;
-    let mia = app.user("mia", &["read", "publish", "admin"]).await;
+    let mia = app.user("mia", &["read", "publish", "rate", "admin"]).await;
     app.member("acme", "mia", "publisher").await;
     let send = async |method: Method, path: &str, token: &str, body: Value| {
         from(&app, "192.0.2.7", method, path, token, body).await
@@ -273,12 +273,12 @@ async fn changes_that_no_log_has_are_told_as_well() {
     let own = own["id"].as_str().unwrap().to_owned();
     send(Method::DELETE, &format!("{comments}/{own}"), &mia, Value::Null).await.is(200);
     let report = json!({ "skill": "acme/tool", "reason": "spam", "text": "It is one." });
-    send(Method::POST, "/api/v1/reports", &mia, report).await;
+    assert!(send(Method::POST, "/api/v1/reports", &mia, report).await.status.is_success());
     send(Method::POST, "/api/v1/login-links", &mia, Value::Null).await.is(201);
     let hooks = "/api/v1/notifications/webhooks";
     let hook = send(Method::POST, hooks, &mia, json!({ "url": "https://example.org/hook" })).await.is(201);
     let hook = hook["id"].as_str().unwrap().to_owned();
-    send(Method::POST, &format!("{hooks}/{hook}/test"), &mia, Value::Null).await;
+    assert!(send(Method::POST, &format!("{hooks}/{hook}/test"), &mia, Value::Null).await.status.is_success());
 
     let told = |rows: &[Value]| -> Vec<String> {
         let part = |row: &Value, field: &str| row[field].as_str().unwrap_or("-").to_owned();
@@ -290,7 +290,7 @@ async fn changes_that_no_log_has_are_told_as_well() {
         rows.filter(|row| row["address"] == "192.0.2.7").collect::<Vec<_>>()
     };
     let all = from_there(ADMIN).await;
-    assert!(all.iter().all(|row| row["client"] == AGENT && row["outcome"] == "allowed"), "{all:?}");
+    assert!(all.iter().all(|row| row["agent"] == AGENT && row["outcome"] == "allowed"), "{all:?}");
     let about = |comment: &str| format!("acme/tool 1.0.0 comment {comment} acme");
     let token = app.get_as(&mia, "/api/v1/whoami").await.is(200)["token"]["id"].as_str().unwrap().to_owned();
     let in_namespace = [

@@ -63,7 +63,7 @@ async fn webhooks_that_are_added_and_changed_are_told_and_leave_a_trace() {
         .is(204);
     let rows = trail(&app, "webhook.").await;
     let actions: Vec<&str> = rows.iter().rev().map(|row| row["action"].as_str().unwrap()).collect();
-    assert_eq!(actions[..3], ["webhook.added", "webhook.changed", "webhook.changed"]);
+    assert_eq!(actions[..3], ["webhook.added", "webhook.tested", "webhook.changed"]);
     assert_eq!(actions.last(), Some(&"webhook.removed"));
     for row in &rows {
         assert_eq!(

@@ -113,7 +113,7 @@ async fn what_changed_is_kept_and_told() {
         let text = refused(&finish(&app, ADMIN, said("1.0.0", &wrong)).await, 422);
         assert!(text.contains("`changelog`"), "{text}");
     }
-    app.get(&format!("{API}/skills/tool")).await.is(404);
+    assert_eq!(app.get(&format!("{API}/skills/tool")).await.status, 404);
     // The program asks again when it hears nothing.
     for _ in 0..2 {
         finish(&app, ADMIN, said("1.0.0", " Takes umlauts.\r\nAnd more.\n")).await.is(200);
@@ -139,22 +139,30 @@ async fn what_changed_is_kept_and_told() {
 async fn what_changed_is_said_by_who_has_no_role_yet_and_by_who_may_not_read() {
     let app = hub(|_| ()).await;
     // The org comes with the first skill in it, which only its members see.
-    let ada = app.user("ada", &["read", "publish"]).await;
     let mut hidden = folder();
-    hidden.push(("skillery.toml", b"visibility = \"private\"\n".to_vec()));
-    for (slug, folder) in [("tool", folder()), ("other", hidden)] {
-        let mut body = version(slug, "1.0.0", sent(&app, &ada, &folder).await);
-        body["ownerHandle"] = json!("ada");
+    hidden.push(("skillery.toml", b"[skill]\nvisibility = \"private\"\n".to_vec()));
+    for (name, folder) in [("ada", folder()), ("zed", hidden)] {
+        let token = app.user(name, &["read", "publish"]).await;
+        let mut body = version("tool", "1.0.0", sent(&app, &token, &folder).await);
+        body["ownerHandle"] = json!(name);
         body["changelog"] = json!("The first.");
-        finish(&app, &ada, body).await.is(200);
-        let kept = app.get_as(&ada, &format!("/api/v1/skills/ada/{slug}/versions/1.0.0")).await.is(200);
-        assert_eq!(kept["changelog"], "The first.", "{slug}");
+        finish(&app, &token, body).await.is(200);
+        let path = format!("/api/v1/skills/{name}/tool/versions/1.0.0");
+        assert_eq!(app.get_as(&token, &path).await.is(200)["changelog"], "The first.", "{name}");
     }
-    // A build publishes what waits, and may not look at it.
+    // A publisher may send again what another has published, and says nothing in their place.
     app.publish("acme/first", "1.0.0").await;
-    app.put("/api/v1/orgs/acme/policy", ADMIN, json!({ "approvals": 1 })).await.is(200);
-    app.user("mia", &["read"]).await;
+    let mia = app.user("mia", &["read", "publish"]).await;
     app.member("acme", "mia", "publisher").await;
+    let mut body = version("tool", "0.9.0", sent(&app, ADMIN, &folder()).await);
+    body["changelog"] = json!("Before.");
+    for token in [ADMIN, &mia] {
+        finish(&app, token, body.clone()).await.is(200);
+    }
+    body["changelog"] = json!("Something else.");
+    refused(&finish(&app, &mia, body).await, 403);
+    // A build publishes what waits, and may not look at it.
+    app.put("/api/v1/orgs/acme/policy", ADMIN, json!({ "approvals": 1 })).await.is(200);
     let build = app.token(json!({ "user": "mia", "scopes": ["publish"] })).await;
     let mut body = version("tool", "1.0.0", sent(&app, &build, &folder()).await);
     body["changelog"] = json!("What waits.");
@@ -167,13 +175,6 @@ async fn what_changed_is_said_by_who_has_no_role_yet_and_by_who_may_not_read() {
     finish(&app, &build, body.clone()).await.is(200);
     let kept = app.get_as(ADMIN, "/api/v1/skills/acme/tool/versions/1.0.0").await.is(200);
     assert_eq!(kept["changelog"], "What waits still.");
-    // Another publisher may send the same again, and says nothing in her place.
-    app.user("zoe", &["read"]).await;
-    app.member("acme", "zoe", "publisher").await;
-    let zoe = app.token(json!({ "user": "zoe", "scopes": ["read", "publish"] })).await;
-    finish(&app, &zoe, body.clone()).await.is(200);
-    body["changelog"] = json!("Something else.");
-    refused(&finish(&app, &zoe, body).await, 403);
 }
 
 #[tokio::test(flavor = "multi_thread")]
