@@ -6,6 +6,8 @@ import { AFTERWARDS, AFTERWARDS_REFUSED } from "./afterwards.mjs";
 import { DESK, REFUSED } from "./desk.mjs";
 import { ENTRY, ENTRY_ASKS, ENTRY_REFUSED } from "./entry.mjs";
 import { GOVERNANCE, GOVERNANCE_REFUSED } from "./governance.mjs";
+import { KEEPING, KEEPING_REFUSED } from "./keeping.mjs";
+import { MODERATION, MODERATION_REFUSED } from "./moderation.mjs";
 import { call, signIn, signOut } from "./steps.mjs";
 import { must, watched } from "./watch.mjs";
 
@@ -481,10 +483,10 @@ async function policy(page, world) {
   must((await page.getByRole("main").textContent()).includes("The policy was removed."), "the history does not tell it");
 }
 
-const FLOWS = { told, hooks, reviewing, policy, talking, moderating, searching, filters, reading, rating, ratingAlone, link, standings, insight, theme, keyboard, ...AFTERWARDS, ...DESK, ...ENTRY, ...GOVERNANCE };
+const FLOWS = { told, hooks, reviewing, policy, talking, moderating, searching, filters, reading, rating, ratingAlone, link, standings, insight, theme, keyboard, ...AFTERWARDS, ...DESK, ...ENTRY, ...GOVERNANCE, ...KEEPING, ...MODERATION };
 /// A refused sign-in, a form that is wrong and a page that is hidden are answered with problems, which the browser writes to its
 /// console.
-const EXPECTED = { rating: 422, link: 404, hooks: 422, reviewing: 422, ...AFTERWARDS_REFUSED, ...REFUSED, ...ENTRY_REFUSED, ...GOVERNANCE_REFUSED };
+const EXPECTED = { rating: 422, link: 404, hooks: 422, reviewing: 422, ...AFTERWARDS_REFUSED, ...REFUSED, ...ENTRY_REFUSED, ...GOVERNANCE_REFUSED, ...KEEPING_REFUSED, ...MODERATION_REFUSED };
 const WIDTHS = { wide: { width: 1280, height: 900 }, narrow: { width: 390, height: 844 } };
 const WAYS = [true, false].flatMap((scripts) => Object.keys(WIDTHS).map((width) => ({ scripts, width, mark: `${scripts ? "with" : "without"}-${width}` })));
 

@@ -166,7 +166,7 @@ async function stages(page, world, scripts, mark) {
 }
 
 /// A receiver that notes what comes, and answers with what it is told to.
-async function listener() {
+export async function listener() {
   const hook = { code: 200, came: [] };
   const server = createServer((request, response) => {
     const parts = [];

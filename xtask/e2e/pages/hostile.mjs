@@ -35,13 +35,15 @@ const MEMBERS = [
   `/acme/hostile/versions/1.0.0/review?thread=${WORDS}`, `/acme/hostile/versions/1.0.0/review?from=none&at=new:1:${encodeURIComponent("assets/'onfocus='window.ran=1'.html")}`,
   `/account/approvals?show=${WORDS}`, `/account/approvals?show=all&namespace=${WORDS}`, "/initech/reviewed/versions/1.2.0/review",
 ];
-/// Those in which stand the texts that `plant` puts there, and who sees them.
+/// Those in which stand the texts that `plant` puts there, who sees them, and, for some, what must be seen there, as it was written.
 const PLANTED = [
   ["/account/tokens", "ada"], ["/account/keys", "ada"], ["/account/notifications", "ada"], ["/account/webhooks", "ada"],
   ["/account/webhooks/{hook}", "ada"], ["/orgs/acme/publishers", "ada"], ["/orgs/acme/comments", "ada"], ["/admin/reports", "admin"],
   ["/orgs/acme/audit", "ada"], ["/admin/audit", "admin"], ["/admin/audit?outcome=denied", "admin"],
   ["/acme/hostile/versions", "ada"], ["/acme/hostile/versions/1.0.0/review", "ada"], ["/orgs/staged/policy", "ada"],
   ["/orgs/staged/policy/groups", "ada"], ["/orgs/staged/policy/history", "ada"], ["/admin/log", "admin"], ["/admin/jobs", "admin"],
+  ["/forced/hostile", "dan"], ["/forced/hostile/versions", "dan"], ["/forced/hostile/log", "dan"], ["/admin/log?skill=forced%2Fhostile", "admin"],
+  ["/forced/hostile/versions/1.0.0/review", "ben", SCRIPT], ["/account/approvals?show=due&namespace=forced", "ben", SCRIPT],
 ];
 const RAW = ["scripts/evil.svg", "assets/page.html", "assets/page.js", "assets/not.png", "SKILL.md"];
 const FEEDS = ["/acme/hostile/feed", "/acme/feed", "/search/feed?q=hostile", "/acme/hostile/badge/license.svg", "/acme/hostile/badge/version.svg", "/llms.txt", "/sitemap.xml"];
@@ -86,6 +88,13 @@ async function plant(page, world, hook) {
   await tried("ada", "POST", "/orgs/acme/publishers", { kind: "generic", issuer: "http://127.0.0.1:7", claims: { sub: text, [text]: text } });
   await tried("ada", "PUT", `/orgs/staged/policy/groups/${encodeURIComponent("<b>x")}`, { users: ["ben"] });
   await tried("ada", "PUT", "/orgs/staged/policy", { stages: [{ name: SCRIPT, approvals: 1 }, { name: "look", approvals: 1 }] });
+  // Who releases what waits says why, to all who review it.
+  await tried("ada", "POST", "/orgs", { name: "forced" });
+  await tried("ada", "PUT", "/orgs/forced/members/ben", { role: "reviewer" });
+  await tried("ada", "PUT", "/orgs/forced/policy", { approvals: 1, role: "reviewer" });
+  const waits = { id: "forced/hostile", version: "1.0.0", description: "Could not wait", code: "def hostile(value: str) -> str:\n    return value\n" };
+  await tried("ada", "POST", "/skills", waits);
+  await tried("ada", "POST", "/skills/forced/hostile/versions/1.0.0/break-glass", { reason: text });
   // A key is named by whoever has it, in words that are shown beside it.
   const file = `${world.folder}/hostile-${Date.now()}`;
   await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", text, "-f", file]);
@@ -111,8 +120,8 @@ async function plant(page, world, hook) {
 export async function injections(browser, world, tell) {
   const hook = await receiver(500, SCRIPT + HANDLER);
   let planted;
-  const places = [...PLACES.map((place) => [place]), ...MEMBERS.map((place) => [place, "ben"]), ...PLANTED.map((row) => [...row, true])];
-  for (const [place, who, isPlanted] of places) {
+  const places = [...PLACES.map((place) => [place]), ...MEMBERS.map((place) => [place, "ben"]), ...PLANTED.map(([place, who, has]) => [place, who, true, has])];
+  for (const [place, who, isPlanted, has] of places) {
     await tell(`nothing runs: ${decodeURIComponent(place).slice(0, 100)}`, async () => {
       const watch = await watched(browser, world.url);
       const { page } = watch;
@@ -123,6 +132,7 @@ export async function injections(browser, world, tell) {
         const answer = await page.goto(world.url + place.replace("{hook}", planted));
         must(!isPlanted || answer.ok(), `it is answered with ${answer.status()}`);
         must(answer.status() < 500, `it is answered with ${answer.status()}`);
+        must(!has || (await page.getByRole("main").textContent()).includes(has), `${has} is not shown there`);
         watch.faults = watch.faults.filter((fault) => !(answer.status() >= 400 && fault.includes(`status of ${answer.status()}`)));
         const found = await page.evaluate(waiting);
         must(found.length === 0, `there is ${found.join(", ")}`);
