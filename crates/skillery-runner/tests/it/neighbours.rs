@@ -95,6 +95,17 @@ def hoards():
     assert_eq!(report.step("hoards").unwrap().output, json!("held"));
 }
 
+/// Whether a test has its process for itself, as each has with nextest. Otherwise it is done in one of its own, and is done then.
+fn is_alone(test: &str) -> bool {
+    if ["NEXTEST", "SKILLERY_TEST_ALONE"].iter().any(|name| std::env::var_os(name).is_some()) {
+        return true;
+    }
+    let mut itself = std::process::Command::new(std::env::current_exe().unwrap());
+    let output = itself.args(["--exact", test]).env("SKILLERY_TEST_ALONE", "1").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    false
+}
+
 /// The processes below this one, by how deep they are.
 fn below(process: i32) -> Vec<Vec<i32>> {
     let children = |process: &i32| -> Vec<i32> {
@@ -122,6 +133,10 @@ fn is_init(process: i32) -> bool {
 
 #[tokio::test]
 async fn a_worker_that_was_killed_while_it_waited_is_not_used() {
+    // It kills what is below the whole process, workers of other tests as well.
+    if !is_alone("neighbours::a_worker_that_was_killed_while_it_waited_is_not_used") {
+        return;
+    }
     let options = RunOptions::default();
     let code = "def subject():\n    return 1\n";
     for _ in 0..5 {
@@ -139,14 +154,8 @@ async fn a_worker_that_was_killed_while_it_waited_is_not_used() {
 
 #[tokio::test]
 async fn nothing_piles_up_over_many_steps() {
-    // What this process has below it is counted, so no other test may run in it: each does in a process of its own with
-    // nextest, and otherwise this one sees to that itself.
-    let is_alone = ["NEXTEST", "SKILLERY_TEST_ALONE"].iter().any(|name| std::env::var_os(name).is_some());
-    if !is_alone {
-        let mut itself = std::process::Command::new(std::env::current_exe().unwrap());
-        itself.args(["--exact", "neighbours::nothing_piles_up_over_many_steps"]);
-        let output = itself.env("SKILLERY_TEST_ALONE", "1").output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    // It counts what the whole process has.
+    if !is_alone("neighbours::nothing_piles_up_over_many_steps") {
         return;
     }
     let options = RunOptions::default();
