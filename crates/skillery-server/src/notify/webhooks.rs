@@ -421,11 +421,11 @@ pub async fn test(app: &App, caller: &Caller, id: &str) -> Result<String> {
                 let row = table::find(tx.connection(), &row.id).await?.ok_or_else(not_found)?;
                 must_be_on(&row)?;
                 once_more(tx, &asks).await?;
+                audit::insert_private(tx, Some(&asks), "webhook.tested", about(&row)).await?;
                 if let Some(waiting) = deliveries::hurry(tx, &row.id, TEST).await? {
                     return Ok(waiting);
                 }
                 deliveries::insert(tx, &[NewDelivery { next_at: tx.now, ..new }]).await?;
-                audit::insert_private(tx, Some(&asks), "webhook.tested", about(&row)).await?;
                 Ok(delivery)
             })
         })

@@ -41,6 +41,8 @@ pub async fn set(
     let skill = skill::find(app, caller, id).await?;
     let identity = caller.require_role(Scope::Publish, Role::Publisher, &skill.id.namespace())?;
     let text = check(app, &request.changelog)?;
+    // Whoever may not be told of the version afterwards changes nothing.
+    detail(app, caller, &skill.id, version).await?;
     keep(app, caller, identity, (&skill.id, version), text).await?;
     match whole(app, caller, &skill.id, version).await {
         Ok(told) => Ok(told),

@@ -315,6 +315,10 @@ async fn changes_that_no_log_has_are_told_as_well() {
     assert!(!text.contains("umlauts") && !text.contains("Why") && !text.contains("It is one"), "{text}");
     let seen = told(&from_there(&anna).await);
     assert_eq!(seen, in_namespace);
+    // It is found by the skill, by who reads of it.
+    for (token, count) in [(ADMIN, 1), (&anna, 0)] {
+        assert_eq!(entries(&app, token, "subject=acme/tool&action=report.").await.len(), count);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

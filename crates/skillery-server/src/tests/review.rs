@@ -808,6 +808,11 @@ async fn what_changed_is_said_until_it_is_handed_out() {
     // It is shown as the publisher's words: nobody else says it, but an admin. Who does not see what waits learns nothing.
     say(&rita, "Trust me.").await.fails(403, "forbidden");
     say(&colleague, "Trust me.").await.fails(404, "version-not-found");
+    // Nor does a build that may not be told of it say it.
+    let build = app.token(json!({ "user": "author", "scopes": ["publish"] })).await;
+    say(&build, "Checks nothing.").await.fails(404, "version-not-found");
+    let kept = app.get_as(&author, &format!("{TOOL}/1.0.0")).await.is(200);
+    assert_eq!(kept["changelog"], "Checks much more.");
     let approved = json!({ "decision": "approved" });
     app.post(&format!("{TOOL}/1.0.0/approvals"), &rita, approved).await.is(200);
     say(&author, "Checks much more.").await.is(200);

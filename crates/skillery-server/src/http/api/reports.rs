@@ -118,9 +118,9 @@ pub async fn submit(app: &App, caller: &Caller, request: ReportRequest) -> Resul
                     return Err(Failure::new(ProblemCode::ReportExists, ""));
                 }
                 // No namespace learns by whom something was reported.
-                let subject = Some(format!("{} {}", new.skill, new.kind));
-                audit::insert_private(tx, Some(&user), "report.filed", About { subject, ..About::default() })
-                    .await
+                let (skill, subject) = (Some(key), Some(format!("{} {}", new.skill, new.kind)));
+                let about = About { skill, subject, ..About::default() };
+                audit::insert_private(tx, Some(&user), "report.filed", about).await
             })
         })
         .await

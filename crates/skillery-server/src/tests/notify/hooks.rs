@@ -193,6 +193,10 @@ async fn what_fails_is_tried_again_until_it_is_dead_and_can_be_sent_again() {
     assert_eq!(receiver.take()[0].1["webhook-id"], id.as_str().unwrap());
     assert!(app.deliveries(&anna, &hook, "?state=dead").await.is_empty());
     assert_eq!(app.redeliver(&anna, &hook, json!({})).await.is(200)["redelivered"], 0);
+    // That something is sent again is told once, with who has asked for it; where there is nothing to send it is not.
+    let rows = app.get_as(ADMIN, "/api/v1/audit?action=webhook.redelivered").await.is(200);
+    let rows = rows["entries"].as_array().unwrap();
+    assert_eq!((rows.len(), &rows[0]["actor"], &rows[0]["subject"]), (1, &json!("anna"), &hook["id"]));
     for none in ["none", "00000000-0000-7000-8000-000000000000", "\u{0}"] {
         app.redeliver(&anna, &hook, json!({ "delivery": none })).await.fails(404, "webhook-not-found");
     }
