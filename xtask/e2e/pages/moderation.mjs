@@ -43,6 +43,18 @@ async function refused(page, field, typed) {
   must(back === typed, `of what was typed comes back “${back}”`);
 }
 
+/// Hides what an article says. A reason that turns what follows it around is refused.
+async function hide(page, article, button, reason) {
+  await article.getByRole("link", { name: "Hide", exact: true }).click();
+  const why = article.getByLabel("Why", { exact: true });
+  await why.fill(turned(reason));
+  await article.getByRole("button", { name: button }).click();
+  await refused(page, why, turned(reason));
+  await why.fill(reason);
+  await article.getByRole("button", { name: button }).click();
+  await noticed(page, "It is hidden.");
+}
+
 /// What changed is said once of what is handed out, and as often as wanted of what waits.
 async function whatChanged(page, world, scripts, mark) {
   const org = `changes-${mark}`;
@@ -174,14 +186,7 @@ async function reviewsAnswered(page, world, scripts, mark) {
   must(!(await main(page).textContent()).includes(`It is none, ${mark}`), "a namespace decides about what its members wrote");
   await report.getByRole("link", { name: id }).click();
   await page.waitForURL(/\/ratings\?user=/);
-  await review.getByRole("link", { name: "Hide", exact: true }).click();
-  const why = review.getByLabel("Why", { exact: true });
-  await why.fill(turned("It names people"));
-  await review.getByRole("button", { name: "Hide the text" }).click();
-  await refused(page, why, turned("It names people"));
-  await why.fill("It names people");
-  await review.getByRole("button", { name: "Hide the text" }).click();
-  await noticed(page, "It is hidden.");
+  await hide(page, review, "Hide the text", "It names people");
   must(await has(words) && await has("Hidden: It names people"), "a moderator does not see what was hidden, and why");
   must(await review.getByRole("link", { name: "Hide", exact: true }).count() === 0, "what is hidden is offered to be hidden");
   await picture(page, world, scripts, mark, "review-hidden");
@@ -239,14 +244,7 @@ async function commentsHidden(page, world, scripts, mark) {
   await page.goto(world.url);
   await signOut(page);
   await signIn(page, world, moderator, comments);
-  await comment.getByRole("link", { name: "Hide", exact: true }).click();
-  const why = comment.getByLabel("Why", { exact: true });
-  await why.fill(turned("advertising"));
-  await comment.getByRole("button", { name: "Hide it" }).click();
-  await refused(page, why, turned("advertising"));
-  await why.fill("advertising");
-  await comment.getByRole("button", { name: "Hide it" }).click();
-  await noticed(page, "It is hidden.");
+  await hide(page, comment, "Hide it", "advertising");
   await page.goto(world.url + comments);
   await page.getByRole("complementary", { name: "Comment" }).getByRole("link", { name: "Hidden or taken back" }).click();
   await page.waitForURL(/hidden=true/);

@@ -72,23 +72,26 @@ async fn before(tx: &mut Tx, user: &str, new: &NewReport) -> Result<Option<Befor
 }
 
 /// Adds a report. One that was resolved is open again where it says something else by now; where it says the same, once more, for
-/// admins of the registry, if they have not decided about it. What the report was before is kept. False where the user has reported
-/// the same and nothing is to be added.
-pub async fn report(tx: &mut Tx, user: &str, new: &NewReport) -> Result<bool> {
+/// admins of the registry, if they have not decided about it. What the report was before is kept. The id of the report, or nothing
+/// where the user has reported the same and nothing is to be added.
+pub async fn report(tx: &mut Tx, user: &str, new: &NewReport) -> Result<Option<String>> {
     match before(tx, user, new).await? {
-        None => insert(tx, user, new).await?,
+        None => {
+            insert(tx, user, new).await?;
+            Ok(Some(new.id.clone()))
+        }
         Some(before) => {
             // Of reports from before it was kept, nobody knows what was said: a decision about them stands as one about the same.
             let is_same = before.said.is_none() || before.said == new.said;
             if before.is_open || (is_same && before.for_registry) {
-                return Ok(false);
+                return Ok(None);
             }
             keep(tx, &before.id).await?;
             let for_registry = before.for_registry || is_same || new.for_registry;
             report_anew(tx, &before.id, new, for_registry, is_same).await?;
+            Ok(Some(before.id))
         }
     }
-    Ok(true)
 }
 
 async fn insert(tx: &mut Tx, user: &str, new: &NewReport) -> Result<()> {

@@ -274,6 +274,8 @@ async fn changes_that_no_log_has_are_told_as_well() {
     send(Method::DELETE, &format!("{comments}/{own}"), &mia, Value::Null).await.is(200);
     let report = json!({ "skill": "acme/tool", "reason": "spam", "text": "It is one." });
     assert!(send(Method::POST, "/api/v1/reports", &mia, report).await.status.is_success());
+    let report = app.get_as(ADMIN, "/api/v1/reports").await.is(200)["reports"][0]["id"].clone();
+    let report = report.as_str().unwrap();
     send(Method::POST, "/api/v1/login-links", &mia, Value::Null).await.is(201);
     let hooks = "/api/v1/notifications/webhooks";
     let hook = send(Method::POST, hooks, &mia, json!({ "url": "https://example.org/hook" })).await.is(201);
@@ -304,7 +306,7 @@ async fn changes_that_no_log_has_are_told_as_well() {
         format!("review-comment.deleted mia {}", about(&own)),
     ];
     let of_ones_own = [
-        "report.filed mia acme/tool skill -".to_owned(),
+        format!("report.filed mia acme/tool report {report} -"),
         format!("login-link.made mia {token} -"),
         format!("webhook.added mia {hook} -"),
         format!("webhook.tested mia {hook} -"),

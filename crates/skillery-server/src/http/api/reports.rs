@@ -114,12 +114,11 @@ pub async fn submit(app: &App, caller: &Caller, request: ReportRequest) -> Resul
                     let org = new.skill.namespace().org_key();
                     new.for_registry = table::is_of_house(tx, accused, &org).await?;
                 }
-                if !table::report(tx, &user, &new).await? {
-                    return Err(Failure::new(ProblemCode::ReportExists, ""));
-                }
+                let report = table::report(tx, &user, &new).await?;
+                let report = report.ok_or_else(|| Failure::new(ProblemCode::ReportExists, ""))?;
                 // No namespace learns by whom something was reported.
-                let (skill, subject) = (Some(key), Some(format!("{} {}", new.skill, new.kind)));
-                let about = About { skill, subject, ..About::default() };
+                let subject = Some(subject(&new.skill, &report));
+                let about = About { skill: Some(key), subject, ..About::default() };
                 audit::insert_private(tx, Some(&user), "report.filed", about).await
             })
         })
@@ -300,5 +299,10 @@ fn about(place: &Place, report: &str, by_registry: bool) -> About {
         true => About::default(),
         false => About::skill(&place.skill),
     };
-    About { subject: Some(format!("{} report {report}", place.skill)), ..about }
+    About { subject: Some(subject(&place.skill, report)), ..about }
+}
+
+/// A report in the audit, by which what was reported and what was decided about it are found together.
+fn subject(skill: &SkillId, report: &str) -> String {
+    format!("{skill} report {report}")
 }

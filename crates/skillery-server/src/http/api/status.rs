@@ -124,18 +124,17 @@ impl Change {
 
     /// The skill and the caller, who may make it: for admins of the registry what has to do with quarantine, for publishers the rest.
     async fn allowed(&self, app: &App, caller: &Caller, id: &SkillId) -> Result<(SkillRow, Identity)> {
-        if matches!(self, Self::Quarantine { .. } | Self::Release) {
-            caller.require_site_admin()?;
-        }
+        let admin = match self {
+            Self::Quarantine { .. } | Self::Release => Some(caller.require_site_admin()?),
+            Self::Yank { .. } | Self::Unyank => None,
+        };
         if let Some(reason) = self.reason() {
             check_text("reason", reason, app.settings.limits.reason_length, true)?;
         }
         let skill = skill::find(app, caller, id).await?;
-        let identity = match self {
-            Self::Quarantine { .. } | Self::Release => caller.require_site_admin()?,
-            Self::Yank { .. } | Self::Unyank => {
-                caller.require_role(Scope::Publish, Role::Publisher, &skill.id.namespace())?
-            }
+        let identity = match admin {
+            Some(admin) => admin,
+            None => caller.require_role(Scope::Publish, Role::Publisher, &skill.id.namespace())?,
         };
         Ok((skill, (**identity).clone()))
     }
