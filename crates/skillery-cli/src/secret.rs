@@ -11,15 +11,15 @@ use crate::failure::{Exit, Failure};
 /// More than any token or signing secret is long.
 const MOST_BYTES: u64 = 64 * 1024;
 
-/// Asks for a secret on the terminal without showing what is typed.
+/// Asks for a secret on the terminal without showing what is typed. Where there is none, `option` would take it.
 ///
 /// This blocks, and must be the first thing that a command does: Ctrl-C then still ends the program as the
 /// terminal expects, and the shell puts the terminal right.
-pub(crate) fn prompt(question: &str) -> Result<Secret, Failure> {
+pub(crate) fn prompt(question: &str, option: &str) -> Result<Secret, Failure> {
     let terminal = Term::stderr();
     if !io::stdin().is_terminal() || !terminal.is_term() {
         return Err(Failure::usage("there is no terminal to ask on")
-            .hint("pipe the secret in, with the `-stdin` option"));
+            .hint(format!("pipe the secret in, with `{option}`")));
     }
     let answer =
         terminal.write_str(question).and_then(|()| terminal.read_secure_line()).map_err(|error| {

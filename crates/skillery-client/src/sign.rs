@@ -140,8 +140,8 @@ pub async fn sign_published(
     client.sign_version(&checked.id, version, &SignRequest { statement, signature }).await
 }
 
-/// Signs what is decided about exactly these bytes, under the policies that are in force: what the registry says of the version is
-/// held against its log first.
+/// Signs what is decided about exactly these bytes of a version, under the policies that are in force as `standing` tells. The registry
+/// is named as its log names it, which must go on from what is known of it.
 pub async fn sign_review(
     client: &Client,
     home: &Home,

@@ -35,8 +35,8 @@ struct DecisionForm {
     sign: bool,
 }
 
-/// Decides about exactly the bytes that are installed, or that the registry hands out now, or that have the digest; the JSON says
-/// what.
+/// Decides about exactly the bytes that have the digest, else those that are installed, else those of the digest that the registry
+/// names; the JSON says what.
 #[pyfunction]
 fn approval_decide<'py>(
     py: Python<'py>,

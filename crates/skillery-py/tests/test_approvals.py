@@ -112,6 +112,7 @@ def test_a_version_goes_from_a_request_to_its_release(act, code_file):
     assert record_skill_change("gated/tool", "1.0.0", "The first one.") == "The first one."
     with pytest.raises(InvalidInputError):
         record_skill_change("gated/tool", "1.0.0", "Another one.")
+    assert get_approval("gated/tool", "1.0.0")["changelog"] == "The first one."
     history = get_skill_change_history("gated/tool")
     assert [one["action"] for one in history] == [
         "version.released",

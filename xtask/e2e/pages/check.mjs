@@ -99,6 +99,7 @@ async function look(browser, row, states, colorScheme, viewport, scripts = true)
   try {
     watch.expected = row.status ?? 200;
     await page.goto(origin + row.path.replace("{webhook}", world.webhooks[row.as]));
+    must(row.path.includes("#") || await page.evaluate(() => scrollY) === 0, "it does not begin at its top");
     // What was done before is looked at by what it leads to, which is weighed as if nothing were kept of the page before.
     if (row.before) {
       await watch.uncached();
@@ -113,6 +114,11 @@ async function look(browser, row, states, colorScheme, viewport, scripts = true)
     const bytes = watch.bytes;
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     must(wide <= 0, `it is ${wide} points wider than the window`);
+    const outside = await page.locator("nav [aria-current]").evaluateAll((all) => all.filter((link) => {
+      const [{ left, right }, menu] = [link, link.closest("nav")].map((element) => element.getBoundingClientRect());
+      return left < menu.left - 1 || right > menu.right + 1;
+    }).map((link) => link.textContent));
+    must(outside.length === 0, `one is at “${outside.join()}”, which is not seen in its menu`);
     // Axe is a script.
     const found = !scripts ? [] : await violations(page, axe, row.hostile ? [[".prose"]] : []);
     must(found.length === 0, found.join("; "));

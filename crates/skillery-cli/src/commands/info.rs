@@ -188,15 +188,20 @@ fn describe(page: &mut Page, info: &Info) {
         page.field("finding", format!("{}: {} ({})", finding.level, finding.message, finding.rule));
     }
     if let Some(changelog) = &version.summary.changelog {
-        page.blank();
-        page.heading("what changed, as its publisher or an admin says");
-        page.indented(changelog);
+        describe_changelog(page, changelog);
     }
     page.blank();
     page.heading("files");
     for file in &version.files {
         page.text(format!("  {:<40} {:>10}", file.path, size(file.size)));
     }
+}
+
+/// Writes what is said to have changed with a version.
+pub(super) fn describe_changelog(page: &mut Page, changelog: &str) {
+    page.blank();
+    page.heading("what changed, as its publisher or an admin says");
+    page.indented(changelog);
 }
 
 fn describe_versions(page: &mut Page, info: &Info) {

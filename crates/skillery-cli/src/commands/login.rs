@@ -98,7 +98,7 @@ fn read_token(session: &Session, args: &LoginArgs) -> Result<Secret, Failure> {
     let token = match (&session.global.token, args.token_stdin) {
         (_, true) => secret::from_stdin()?,
         (Some(token), false) => token.clone(),
-        (None, false) => secret::prompt("token: ")?,
+        (None, false) => secret::prompt("token: ", "--token-stdin")?,
     };
     Ok(parse_token(token.expose(), "the token")?)
 }

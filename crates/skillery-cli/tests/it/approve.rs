@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{Place, Server, VALIDATOR, snapshot};
+use crate::support::{Place, Server, VALIDATOR, snapshot, until};
 
 const ID: &str = "acme/email_validator";
 
@@ -52,8 +52,16 @@ fn what_is_published_under_a_policy_waits_for_reviewers() {
     snapshot!("show", rita.run(["approve", "show", ID, "1.0.0"]).ok());
     snapshot!("json-show", rita.run(["approve", "show", ID, "1.0.0", "--json"]).ok());
     reader.run(["install", ID]).ok();
+    // Whoever decides about a version has not installed it by that.
+    let installs = until("installs are told", || {
+        let told = admin.run(["audit", "installs", ID, "1.0.0"]).ok().stdout.clone();
+        (told.contains("rita") && told.contains("admin")).then_some(told)
+    });
+    assert!(!installs.contains("anna") && !installs.contains("rob"), "{installs}");
 
-    author.run(["publish", "skill.py", "--id", ID, "--version", "1.1.0"]).ok();
+    author.run(["publish", "skill.py", "--id", ID, "--version", "1.1.0", "--changelog", "Is faster."]).ok();
+    let shown = rob.run(["approve", "show", ID, "1.1.0"]).ok();
+    assert!(shown.stdout.ends_with("says\n  Is faster.\n"), "{}", shown.stdout);
     snapshot!("reject-no-reason", rob.run(["approve", "reject", ID, "1.1.0"]).fails(2));
     let reject = ["approve", "reject", ID, "1.1.0", "--reason", "sends addresses away"];
     snapshot!("reject", rob.run(reject).ok());

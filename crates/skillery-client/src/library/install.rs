@@ -222,19 +222,6 @@ impl Library {
         }
     }
 
-    /// Downloads a version and checks it as for an installation, which is left out; says its digest.
-    pub(super) async fn look(
-        &self,
-        client: &Client,
-        id: &SkillId,
-        request: &VersionRequest,
-        options: InstallOptions,
-    ) -> Result<Digest> {
-        let download = client.download_whole(id, request).await?;
-        let fetched = self.check_download(client, id, request, download, true, options, None).await?;
-        Ok(fetched.entry.manifest.digest)
-    }
-
     /// Checks what was downloaded, as far as it is demanded.
     #[expect(clippy::too_many_arguments, reason = "each says something else of one download")]
     async fn check_download(

@@ -1,12 +1,12 @@
 //! What a reviewer decides about: the bytes that were looked at, and that the log has them.
 
-use skillery_core::api::{ApprovalsResponse, DecisionRequest};
-use skillery_core::{Decision, Digest, SkillId, Version, VersionRequest, VersionStatus};
+use skillery_core::api::{ApprovalsResponse, DecisionRequest, VersionSummary};
+use skillery_core::{Decision, Digest, SkillId, Version, VersionStatus};
 
 use crate::client::Client;
-use crate::error::Result;
-use crate::library::{InstallOptions, Library, blocking};
-use crate::require::Require;
+use crate::error::{Error, Result};
+use crate::library::{Library, blocking};
+use crate::log::{Demands, Log, LogError, Offered};
 use crate::sign::sign_review;
 use crate::signer::Signer;
 
@@ -34,30 +34,26 @@ impl Library {
     ) -> Result<ApprovalsResponse> {
         let Verdict { decision, comment, digest, signer } = verdict;
         client.need_token("deciding about a version")?;
-        // Once for the status and for the policies, which a signature names.
-        let standing = match (digest, signer) {
-            (Some(_), None) => None,
-            _ => Some(client.approvals(id, version).await?),
+        let digest = match digest {
+            Some(digest) => digest,
+            None => self.reviewed_digest(client, id, version).await?,
         };
-        let digest = match (digest, &standing) {
-            (Some(digest), _) => digest,
-            // Nobody can look at it any more, and the registry says why it is too late.
-            (None, Some(standing)) if standing.status == VersionStatus::Rejected => standing.digest,
-            (None, _) => self.reviewed_digest(client, id, version).await?,
-        };
-        let signature = match (signer, &standing) {
-            (Some(signer), Some(standing)) => {
-                Some(sign_review(client, self.home(), signer, standing, digest, decision).await?)
+        let signature = match signer {
+            Some(signer) => {
+                // The policies that are in force, which a signature names.
+                let standing = client.approvals(id, version).await?;
+                must_be_about((id, version), (&standing.id, &standing.version), client)?;
+                Some(sign_review(client, self.home(), signer, &standing, digest, decision).await?)
             }
-            _ => None,
+            None => None,
         };
         let request =
             DecisionRequest { decision, digest: Some(digest), comment: comment.to_owned(), signature };
         client.decide(id, version, &request).await
     }
 
-    /// The digest of a version as the caller can see it: that of the installed files, which are checked, else that of a
-    /// download, which the log must have.
+    /// The digest of a version as the caller can see it: that of the installed files, which are checked, else that which the
+    /// registry names, which the log must have. Nothing is downloaded, as whoever decides does not install it by that.
     pub async fn reviewed_digest(&self, client: &Client, id: &SkillId, version: &Version) -> Result<Digest> {
         let (library, id_there, version_there) = (self.clone(), id.clone(), version.clone());
         let installed = blocking(move || {
@@ -67,8 +63,35 @@ impl Library {
         if let Some(verified) = installed.await? {
             return Ok(verified.installed.manifest.digest);
         }
-        let options = InstallOptions { require: Require::LOGGED, ..InstallOptions::default() };
-        let request = VersionRequest::Exact(version.clone());
-        self.look(client, id, &request, options).await
+        let detail = client.version(id, version).await?;
+        must_be_about((id, version), (&detail.id, &detail.summary.version), client)?;
+        let VersionSummary { digest, code_hash, status, .. } = detail.summary;
+        let offered = Offered { id: &detail.id, version, digest, code_hash, files: &[], said: Some(status) };
+        let mut log = Log::open(client, self.home(), None).await?;
+        match log.check_version(&offered, Demands::default()).await {
+            Ok(_) => Ok(digest),
+            // The log has it. That it is too late to decide about it is for the registry to say.
+            Err(Error::Log(LogError::Withdrawn { .. }))
+                if matches!(status, VersionStatus::Rejected | VersionStatus::Quarantined) =>
+            {
+                Ok(digest)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// An answer is about the version that was asked for, or nothing is decided by it.
+fn must_be_about(
+    (id, version): (&SkillId, &Version),
+    (told, number): (&SkillId, &Version),
+    client: &Client,
+) -> Result<()> {
+    match told.key() == id.key() && number == version {
+        true => Ok(()),
+        false => {
+            let reason = format!("it is about {told} {number}, and {id} {version} was asked for");
+            Err(client.bad_answer(reason))
+        }
     }
 }

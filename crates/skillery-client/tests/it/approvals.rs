@@ -1,10 +1,11 @@
 //! Approvals: demanded by namespaces and by whoever installs, given by reviewers, counted from the log.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use skillery_client::publish::publish;
 use skillery_client::sign::enrol;
 use skillery_client::{
     ApprovalFilter, Client, Error, InstallOptions, Installation, Library, Page, Require, SignWith, Signer,
+    Verdict,
 };
 use skillery_core::api::DecisionRequest;
 use skillery_core::{Decision, Digest, Namespace, PublishPolicy, Role, Scope, VersionRequest, VersionStatus};
@@ -122,6 +123,72 @@ async fn what_others_approved_installs_where_approvals_are_demanded_and_nothing_
     assert!(install(&trial, &rita, "1.2.0", PLAIN).await.is_err());
     let removed = registry.admin().remove_approval_policy(&acme()).await.unwrap();
     assert_eq!((removed.demanded, removed.policies), (None, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_registry_that_lies_has_nobody_decide_about_something_else() {
+    let registry = Registry::start().await;
+    let home = registry.home("author");
+    let (anna, signer) = author(&registry).await;
+    let with = SignWith { signer: Some(&signer), ..SignWith::default() };
+    registry.admin().set_approval_policy(&acme(), &PublishPolicy::LEAST).await.unwrap();
+    publish(&anna, &home, draft("acme/hello", "1.0.0"), with).await.unwrap();
+    let proxy = Proxy::start(registry.config()).await;
+    let lies = |end: &'static str, lie: &Value| {
+        let lie = lie.as_object().unwrap().clone();
+        proxy.alters(move |path, status, body| {
+            let Ok(mut said) = serde_json::from_slice::<Value>(&body) else { return (status, body) };
+            if path.ends_with(end) {
+                said.as_object_mut().unwrap().extend(lie.clone());
+            }
+            (status, said.to_string().into_bytes())
+        });
+    };
+    let library = Library::new(registry.home("admin"));
+    let decide = async |digest: Option<Digest>, signer: Option<&Signer>| {
+        let verdict = Verdict { decision: Decision::Approved, comment: "", digest, signer };
+        library.decide(&proxy.client(), &id("acme/hello"), &version("1.0.0"), verdict).await
+    };
+    let other = Digest::of(b"other");
+    for (lie, code) in [
+        (json!({ "digest": other }), "not-logged"),
+        (json!({ "code_hash": other }), "not-logged"),
+        (json!({ "digest": other, "status": "rejected" }), "not-logged"),
+        (json!({ "digest": other, "status": "quarantined" }), "not-logged"),
+        (json!({ "id": "acme/evil" }), "bad-answer"),
+        (json!({ "version": "0.9.0" }), "bad-answer"),
+        (json!({ "status": "published" }), "version-withdrawn"),
+        (json!({ "status": "yanked" }), "version-withdrawn"),
+    ] {
+        lies("/versions/1.0.0", &lie);
+        for signer in [None, Some(&signer)] {
+            let error = decide(None, signer).await.unwrap_err();
+            assert_eq!(error.code(), code, "{lie}: {error}");
+        }
+    }
+    // Nor is anything signed about another one, whatever was looked at.
+    for lie in [json!({ "id": "acme/evil" }), json!({ "version": "0.9.0" })] {
+        lies("/versions/1.0.0/approvals", &lie);
+        for digest in [None, Some(other)] {
+            let error = decide(digest, Some(&signer)).await.unwrap_err();
+            assert_eq!(error.code(), "bad-answer", "{lie}: {error}");
+        }
+    }
+    let standing = registry.admin().approvals(&id("acme/hello"), &version("1.0.0")).await.unwrap();
+    assert_eq!((standing.status, standing.given), (VersionStatus::Pending, 0));
+    // Of what nobody gets any more an honest registry says why it is too late.
+    lies("nowhere", &json!({}));
+    let rejected = decided(Decision::Rejected, None);
+    registry.admin().decide(&id("acme/hello"), &version("1.0.0"), &rejected).await.unwrap();
+    let error = decide(None, None).await.unwrap_err();
+    assert_eq!(error.code(), "status-conflict", "{error}");
+    assert!(error.to_string().contains("is rejected"), "{error}");
+    registry.admin().quarantine(&id("acme/hello"), &version("0.9.0"), "it leaks").await.unwrap();
+    let verdict = Verdict { decision: Decision::Approved, comment: "", digest: None, signer: None };
+    let error = library.decide(&proxy.client(), &id("acme/hello"), &version("0.9.0"), verdict).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.code(), "status-conflict", "{error}");
+    assert!(error.to_string().contains("is quarantined"), "{error}");
 }
 
 #[tokio::test]

@@ -259,6 +259,9 @@ pub struct ApprovalsResponse {
     /// Who released it without the approvals that it waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forced: Option<ForcedSummary>,
+    /// What changed with it, as its publisher or an admin of the namespace says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changelog: Option<String>,
     /// A higher version that was published since, and is reviewed or handed out in place of this one that waits or was rejected.
     /// No approval is moved from one to the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -316,7 +316,7 @@ impl About<'_> {
 
 /// What the audit says of a comment. The log does not have it, and neither has what was said.
 fn about_comment(id: &SkillId, version: &Version, comment: &str) -> audit::About {
-    let subject = Some(format!("{id} {version} comment {comment}"));
+    let subject = Some(format!("{id} comment {comment}"));
     audit::About { subject, ..audit::About::version(id, version) }
 }
 

@@ -284,7 +284,7 @@ async fn changes_that_no_log_has_are_told_as_well() {
 
     let told = |rows: &[Value]| -> Vec<String> {
         let part = |row: &Value, field: &str| row[field].as_str().unwrap_or("-").to_owned();
-        let fields = ["action", "actor", "subject", "namespace"];
+        let fields = ["action", "actor", "subject", "version", "namespace"];
         rows.iter().rev().map(|row| fields.map(|field| part(row, field)).join(" ")).collect()
     };
     let from_there = async |token: &str| {
@@ -293,7 +293,7 @@ async fn changes_that_no_log_has_are_told_as_well() {
     };
     let all = from_there(ADMIN).await;
     assert!(all.iter().all(|row| row["agent"] == AGENT && row["outcome"] == "allowed"), "{all:?}");
-    let about = |comment: &str| format!("acme/tool 1.0.0 comment {comment} acme");
+    let about = |comment: &str| format!("acme/tool comment {comment} 1.0.0 acme");
     let token = app.get_as(&mia, "/api/v1/whoami").await.is(200)["token"]["id"].as_str().unwrap().to_owned();
     let in_namespace = [
         "changelog.set anna acme/tool 1.0.0 acme".to_owned(),
@@ -306,10 +306,10 @@ async fn changes_that_no_log_has_are_told_as_well() {
         format!("review-comment.deleted mia {}", about(&own)),
     ];
     let of_ones_own = [
-        format!("report.filed mia acme/tool report {report} -"),
-        format!("login-link.made mia {token} -"),
-        format!("webhook.added mia {hook} -"),
-        format!("webhook.tested mia {hook} -"),
+        format!("report.filed mia acme/tool report {report} - -"),
+        format!("login-link.made mia {token} - -"),
+        format!("webhook.added mia {hook} - -"),
+        format!("webhook.tested mia {hook} - -"),
     ];
     assert_eq!(told(&all), [&in_namespace[..], &of_ones_own[..]].concat());
     // What was said is in none of them, and no namespace learns who has reported something.

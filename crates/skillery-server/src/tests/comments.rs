@@ -355,7 +355,7 @@ async fn who_is_accused_decides_about_no_report() {
     app.post(&format!("{path}/reopen"), ADMIN, json!({})).await.is(204);
     // The audit knows who decided; the namespace reads of its own decisions only.
     let rows = async |token: &str| {
-        let path = "/api/v1/audit?action=report.re&limit=50";
+        let path = "/api/v1/audit?action=report.re&subject=acme/tool&limit=50";
         app.get_as(token, path).await.is(200)["entries"].as_array().unwrap().clone()
     };
     let all = rows(ADMIN).await;

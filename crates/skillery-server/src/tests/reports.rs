@@ -50,6 +50,13 @@ async fn what_was_written_anew_is_reported_anew_and_nothing_of_before_is_lost() 
     report(&app, &nora, json!({ "comment": comment, "text": "now look" })).await.is(204);
     let open = listed(&app, &olga, "").await;
     let again = &open[0];
+    // It is one report in the audit as well, and is found by the skill.
+    let rows = app.get_as(ADMIN, "/api/v1/audit?action=report.&subject=acme/tool").await.is(200);
+    let told: Vec<_> =
+        rows["entries"].as_array().unwrap().iter().map(|row| (&row["action"], &row["subject"])).collect();
+    let subject = json!(format!("acme/tool report {}", again["id"].as_str().unwrap()));
+    let (filed, resolved) = (json!("report.filed"), json!("report.resolved"));
+    assert_eq!(told, [(&filed, &subject), (&resolved, &subject), (&filed, &subject)]);
     assert_eq!(
         (&again["said"], &again["text"], &again["changed"], &again["resolution"]),
         (&json!("Abuse"), &json!("now look"), &json!(false), &Value::Null)

@@ -813,6 +813,9 @@ async fn what_changed_is_said_until_it_is_handed_out() {
     say(&build, "Checks nothing.").await.fails(404, "version-not-found");
     let kept = app.get_as(&author, &format!("{TOOL}/1.0.0")).await.is(200);
     assert_eq!(kept["changelog"], "Checks much more.");
+    // Whoever decides about it reads it where the decisions are.
+    let standing = app.get_as(&rita, &format!("{TOOL}/1.0.0/approvals")).await.is(200);
+    assert_eq!(standing["changelog"], "Checks much more.");
     let approved = json!({ "decision": "approved" });
     app.post(&format!("{TOOL}/1.0.0/approvals"), &rita, approved).await.is(200);
     say(&author, "Checks much more.").await.is(200);

@@ -11,6 +11,7 @@ use skillery_client::{ApprovalFilter, Verdict};
 use skillery_core::api::{ApprovalState, ApprovalsResponse, PendingVersion};
 use skillery_core::{Decision, Digest, Namespace, SkillId, Version, VersionStatus};
 
+use crate::commands::info::describe_changelog;
 use crate::commands::publish::needed_signer;
 use crate::failure::{CommandResult, Exit};
 use crate::output::{Grid, Line, Page, Tone, left, moment, right};
@@ -156,8 +157,8 @@ Examples:
   skillery approve accept acme/email_validator 1.0.0 --digest sha256:…
   skillery approve accept acme/email_validator 1.0.0 --sign
 
-What is approved are the bytes that you have looked at: those of the installed version, else those that the registry \
-hands out now, else those of --digest. Another bundle is refused.")]
+What is approved are the bytes that you have looked at: those of --digest, else those of the installed version, else those \
+of the digest that the registry names and its log has. Another bundle is refused.")]
     Accept {
         #[command(flatten)]
         which: Which,
@@ -232,7 +233,7 @@ struct Which {
 
 #[derive(Debug, Args)]
 struct LookedAt {
-    /// The digest of what you have looked at elsewhere [default: of what is installed, else of what the registry hands out]
+    /// The digest of what you have looked at elsewhere [default: of what is installed, else what the registry names]
     #[arg(long, value_name = "DIGEST")]
     digest: Option<Digest>,
 }
@@ -404,6 +405,9 @@ fn describe(page: &mut Page, approvals: &ApprovalsResponse) {
     page.line(Line::default().name(approvals.id.as_str()).plain(format!(" {}", approvals.version)));
     page.field("published by", &approvals.publisher);
     describe_standing(page, approvals);
+    if let Some(changelog) = &approvals.changelog {
+        describe_changelog(page, changelog);
+    }
     if approvals.decisions.is_empty() {
         return;
     }

@@ -85,8 +85,8 @@ def provide_approval(
 ) -> Dict[str, Any]:
     """Decides about a version that waits. The last approval that is needed releases it.
 
-    What is decided about are the bytes of the installed version, else those that the registry hands out now, else those of
-    ``digest``. Other bytes are refused. Nobody approves what they published or signed.
+    What is decided about are the bytes of ``digest``, else those of the installed version, else those of the digest that the
+    registry names and its log has. Other bytes are refused. Nobody approves what they published or signed.
 
     Args:
         skill_id: ``org/name``.
@@ -192,9 +192,10 @@ def get_approval(skill_id: str, version: str) -> Dict[str, Any]:
         many people, and as what at least), ``given`` (the names of those that count), ``is_open`` and ``is_complete``; and
         where it asks for that, ``group`` and ``signed``.
 
-        Only where there is something to say, there are ``newer`` (a version that was published since), ``facts`` (what of
-        the policy's conditions is true), ``held_for`` (why it waits again), ``due_since`` (it should be looked at again)
-        and ``forced`` (a dict with ``by``, ``at``, ``reason``, ``salt`` and ``log_index``: it was released by force).
+        Only where there is something to say, there are ``changelog`` (what changed, as its publisher or an admin says),
+        ``newer`` (a version that was published since), ``facts`` (what of the policy's conditions is true), ``held_for``
+        (why it waits again), ``due_since`` (it should be looked at again) and ``forced`` (a dict with ``by``, ``at``,
+        ``reason``, ``salt`` and ``log_index``: it was released by force).
 
     Raises:
         ValueError: If the id or the version is none, there is no such version, or not for this token: with the ``code``

@@ -101,8 +101,7 @@ impl About {
 
     /// About a version.
     pub fn version(id: &SkillId, version: &Version) -> Self {
-        let subject = Some(format!("{id} {version}"));
-        Self { version: Some(version.to_string()), subject, ..Self::skill(id) }
+        Self { version: Some(version.to_string()), ..Self::skill(id) }
     }
 
     /// About a namespace.

@@ -232,6 +232,7 @@ async fn approvals_of(
         status: row.status,
         digest: row.digest,
         publisher: summary.publisher,
+        changelog: summary.changelog,
         demanded,
         given,
         decisions,

@@ -296,7 +296,7 @@ async fn of_moderator(tx: &mut Tx, identity: &Identity, report: &str) -> Result<
 /// What the audit says. A namespace does not read of what is for the registry.
 fn about(place: &Place, report: &str, by_registry: bool) -> About {
     let about = match place.for_registry || by_registry {
-        true => About::default(),
+        true => About { skill: Some(place.skill.key()), ..About::default() },
         false => About::skill(&place.skill),
     };
     About { subject: Some(subject(&place.skill, report)), ..about }

@@ -222,6 +222,15 @@ pub fn ago(now: impl Borrow<Time>, then: impl Borrow<Time>) -> String {
     format!("{} ago", plural(number, one, many))
 }
 
+/// How long ago a moment is that is known to the hour: it may seem to be before what it came after.
+pub fn hours_ago(now: impl Borrow<Time>, then: impl Borrow<Time>) -> String {
+    let (now, then) = (now.borrow(), then.borrow());
+    match now.micros() - then.micros() {
+        ..3_600_000_000 => "within the hour".to_owned(),
+        _ => ago(now, then),
+    }
+}
+
 /// A moment out of a record, where times are texts.
 pub fn time(text: &str) -> Time {
     text.parse::<Timestamp>().map_or(Time::from_micros(0), |time| Time::from_micros(time.as_microsecond()))
@@ -297,5 +306,7 @@ mod tests {
         {
             assert_eq!(ago(now.plus_seconds(seconds), now), text);
         }
+        let hours = [-5, 3_599, 3_600].map(|seconds| hours_ago(now.plus_seconds(seconds), now));
+        assert_eq!(hours, ["within the hour", "within the hour", "1 hour ago"]);
     }
 }

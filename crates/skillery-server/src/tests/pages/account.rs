@@ -119,8 +119,10 @@ async fn a_token_is_made_shown_once_and_revoked() {
     );
     assert_eq!(who["token"]["expires_at"], "2026-01-05T03:04:05Z");
     // It is shown this once.
+    app.settle().await;
     let page = browser.page("/account/tokens").await;
     assert!(!page.contains(&token) && page.contains("in acme, beta/x"), "{page}");
+    assert!(page.contains("within the hour"), "{page}");
     // It is asked again before it is revoked.
     let id = who["token"]["id"].as_str().unwrap();
     let fields = [("action", "revoke"), ("token", id)];
