@@ -16,7 +16,8 @@ export function lasting(executablePath) {
       // What somebody has open still is not taken away.
       if (current?.isConnected() && made >= CONTEXTS && current.contexts().length === 0) await lasts.close();
       if (!current?.isConnected()) {
-        const started = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+        // Who is asked to end ends, in place of ending the browser alone, for which another one would come.
+        const started = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"], handleSIGTERM: false });
         started.on("disconnected", () => {
           if (started !== current) return;
           lasts.ends += 1;
