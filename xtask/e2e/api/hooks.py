@@ -59,13 +59,19 @@ BODIES = [
 ]
 
 
+# Names and tokens of those who ask. They stand in answers, from which Schemathesis takes what it asks for later; whoever switches
+# themselves off, or revokes their own token, is refused everything from then on.
+ASKING = KNOWN["asking"]
+
+
 def known(name, value, path):
-    """A name that there is, in three cases of four; else what was generated."""
+    """A name that there is, in three cases of four, and where it would be that of who asks; else what was generated."""
     choices = KNOWN.get(name)
     if not choices:
         return value
     number = zlib.crc32(f"{path} {name} {value!r}".encode("utf-8", "backslashreplace"))
-    return value if number % 4 == 3 else choices[number // 4 % len(choices)]
+    is_asking = isinstance(value, str) and value.strip().lower() in ASKING
+    return value if number % 4 == 3 and not is_asking else choices[number // 4 % len(choices)]
 
 
 def replaced(context, values):

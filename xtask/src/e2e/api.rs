@@ -166,6 +166,13 @@ fn on(database: Database, args: &ApiArgs, program: &Path, packages: &Packages) -
         if !status {
             wrong.push(format!("as {who}: see `{}`", report.display()));
         }
+        if let Some(caller) = caller
+            && let Err(error) = caller.call("GET", "/whoami", &Value::Null)
+        {
+            wrong.push(format!(
+                "as {who}: it is refused afterwards, so much of it asked for nothing: {error:#}"
+            ));
+        }
     }
     let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
     let mut succeeded = BTreeSet::new();
@@ -234,6 +241,12 @@ fn operations(registry: &Registry) -> Result<BTreeSet<(String, String)>> {
 fn names(stock: &Stock) -> Result<Value> {
     let mut names = names_alone(stock);
     names["together"] = stock.ids()?;
+    let mut asking = Vec::new();
+    for caller in [&stock.admin, &stock.ben] {
+        let who = caller.call("GET", "/whoami", &Value::Null)?;
+        asking.extend([who["user"].clone(), who["token"]["id"].clone()]);
+    }
+    names["asking"] = asking.into();
     Ok(names)
 }
 
