@@ -28,6 +28,11 @@ pub(crate) fn prompt(question: &str, option: &str) -> Result<Secret, Failure> {
     checked(&answer)
 }
 
+/// Reads the signing secret of an org: from standard input with `--secret-stdin`, else from the terminal.
+pub(crate) fn signing(is_piped: bool) -> Result<Secret, Failure> {
+    if is_piped { from_stdin() } else { prompt("signing secret: ", "--secret-stdin") }
+}
+
 /// Reads a secret from standard input; a line break at its end is not part of it.
 pub(crate) fn from_stdin() -> Result<Secret, Failure> {
     let mut text = String::new();

@@ -116,11 +116,7 @@ pub(crate) async fn run(session: &Session, args: &KeyArgs) -> CommandResult {
             })?;
         }
         KeyCommand::Add { org, secret_stdin } => {
-            let secret = if *secret_stdin {
-                secret::from_stdin()?
-            } else {
-                secret::prompt("signing secret: ", "--secret-stdin")?
-            };
+            let secret = secret::signing(*secret_stdin)?;
             let client = session.client()?;
             Keys::add(&session.home()?, client.registry(), org.as_str(), &secret)?;
             let key = Key { registry: client.registry(), org: org.as_str() };

@@ -248,11 +248,7 @@ async fn signing_secret(session: &Session, args: &SigningSecretArgs) -> CommandR
     match &args.command {
         SigningSecretCommand::Set { org, secret_stdin, only_if_none } => {
             // The prompt comes first: see `secret::prompt`.
-            let secret = if *secret_stdin {
-                secret::from_stdin()?
-            } else {
-                secret::prompt("signing secret: ", "--secret-stdin")?
-            };
+            let secret = secret::signing(*secret_stdin)?;
             let client = session.client()?;
             client.set_signing_secret(org, &secret, *only_if_none).await?;
             // Whoever may set it signs with it next, and verifies.
