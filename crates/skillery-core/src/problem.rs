@@ -70,7 +70,7 @@ problem_codes! {
     InvalidStatement, "invalid-statement", 422, "the statement does not say what is published",
         "let `skillery publish --sign` make the statement, for exactly this registry, skill, version and files";
     SignatureRequired, "signature-required", 422, "what is published there must be signed",
-        "enrol a key with `skillery key enrol`; `skillery publish` signs with it then";
+        "enrol a key with `skillery key enrol`; `skillery publish` signs with it then, `skillery approve` with `--sign`";
     InvalidSignature, "invalid-signature", 422, "the signature is not one that counts",
         "sign the statement with a key that you have enrolled; `skillery key list` shows them";
     InvalidRating, "invalid-rating", 422, "the rating is not a number from 1 to 5",
